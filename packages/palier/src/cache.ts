@@ -1,0 +1,443 @@
+import { type Cached, createCached } from './cached.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { createCodec } from './codec.ts'
+import { type Core, reportError, stampNamesOf, type Trust, type TypeState } from './core.ts'
+import type { Backend, Detection, TraceStep } from './detect.ts'
+import { toMilliseconds } from './duration.ts'
+import type { Entry } from './entry.ts'
+import { type Setting, type Settings, shownSettings } from './environment.ts'
+import { badOption, PalierError } from './errors.ts'
+import { createEvents, type EventName, type HealthState, type Listener } from './events.ts'
+import { createFlights } from './flight.ts'
+import { checkName, checkUnprotected, entryPrefix, PROTECTED_PREFIXES } from './key.ts'
+import { createLeases } from './lease.ts'
+import { createLink } from './link.ts'
+import { attachLogger } from './log.ts'
+import { decodeMessage, encodeMessage } from './message.ts'
+import { addPattern, type Receipt, renewStamps, sweepDead } from './mutate.ts'
+import {
+  type AnyPolicy,
+  type CacheOptions,
+  numberOption,
+  READY_TYPES,
+  type ReadyType,
+  resolvePolicy,
+  textList,
+  type ValueOf,
+} from './options.ts'
+import { createOutbox } from './outbox.ts'
+import { decodeRecord } from './record.ts'
+import { type Stats, summary, TierCounters, TypeCounters } from './stats.ts'
+import type { NearStore } from './store.ts'
+import { NAMESPACE, pause, Stamps, tagStamp, typeStamp } from './tags.ts'
+import { createVerbs, type Verbs } from './verbs.ts'
+
+export interface TierStatus {
+  readonly name: string
+  readonly role: 'near' | 'shared'
+  readonly state: 'up' | 'open' | 'in doubt'
+}
+
+/** What operators see: what the cache runs on, why, and how it is. */
+export interface Status {
+  readonly namespace: string
+  readonly enabled: boolean
+  /** `detecting` until `ready()` resolves. */
+  readonly backend: Backend | 'detecting' | 'custom'
+  readonly why: string
+  readonly trace: readonly TraceStep[]
+  readonly state: HealthState
+  readonly reason: string
+  /** Since when, in milliseconds since 1970. */
+  readonly since: number
+  /** Nearest first. */
+  readonly tiers: readonly TierStatus[]
+  readonly outbox: { readonly pending: number }
+  /** Caches seen alive on this namespace, this one included. */
+  readonly processes: number
+  /** How long another process may go on serving what was deleted here, in milliseconds; 0 when nothing is shared. */
+  readonly staleBound: number
+  readonly configuration: Readonly<Record<string, Setting<string>>>
+}
+
+/** The entries of one type. */
+export interface TypedCache<V> extends Verbs<V> {
+  readonly name: string
+  /** Deletes every entry of the type whose key matches: `*` any characters, `?` one, `\` the next one literally. */
+  deleteByPattern(pattern: string): Promise<Receipt>
+}
+
+type Policies = Readonly<Record<string, AnyPolicy>>
+
+/** What `createCache` gives. The verbs on it use the default type, whose keys never meet those of another. */
+export interface Cache<T extends Policies = Policies> extends Verbs<unknown> {
+  type<N extends (keyof T & string) | ReadyType>(name: N): TypedCache<N extends keyof T ? ValueOf<T[N]> : unknown>
+  /** Deletes every entry that carries the tag. One write, however many entries. */
+  deleteByTag(tag: string): Promise<Receipt>
+  deleteByTags(tags: readonly string[]): Promise<Receipt>
+  deleteByType(name: (keyof T & string) | ReadyType): Promise<Receipt>
+  /** Deletes every entry whose `type:key` (or key, without a type) matches: `*` any characters, `?` one, `\` the next literally. */
+  deleteByPattern(pattern: string): Promise<Receipt>
+  /** Deletes everything of this namespace, and nothing else. */
+  clear(): Promise<Receipt>
+  readonly cached: Cached
+  on<N extends EventName>(name: N, listener: Listener<N>): () => void
+  stats(): Stats
+  status(): Status
+  /** Resolves when a backend was found; never rejects. Nothing needs to wait for it. */
+  ready(): Promise<Status>
+  /** Ends timers and connections of our own; borrowed clients stay open. Later calls reject with PALIER_CLOSED. */
+  close(): Promise<void>
+}
+
+/** What the engine is given by whoever knows the concrete stores. */
+export interface Surroundings {
+  readonly settings: Settings
+  nearStore(options: { maxEntries: number; maxBytes: number; clock: Clock; onEvict: (space: string, key: string) => void }): NearStore<Entry>
+  /** Finds the backend; never rejects. */
+  discover(clock: Clock, budget: number): Promise<Detection | { readonly backend: 'custom'; readonly store: NonNullable<CacheOptions['store']> }>
+}
+
+const NO_DOUBT: Trust = { trustedUntil: Number.POSITIVE_INFINITY, poll: () => true }
+const ALL_DOUBT: Trust = { trustedUntil: 0, poll: () => false }
+/** How often attaching to the bus is tried again. */
+const ATTACH_EVERY = 1000
+const SUBJECTS = '@'
+
+export function createEngine<const T extends Policies>(options: CacheOptions<T>, around: Surroundings): Cache<T> {
+  const { settings } = around
+  const clock = options.clock ?? systemClock
+  const namespace = options.namespace ?? 'default'
+  const protect = [...PROTECTED_PREFIXES, ...(options.protect === undefined ? [] : textList('protect', options.protect))]
+  checkName('namespace', namespace)
+  checkUnprotected('namespace', `${namespace}:`, protect)
+  const limits = { maxBytes: numberOption('maxValueBytes', options.maxValueBytes ?? 16 * 2 ** 20, 1, 2 ** 29) }
+  const deadline = toMilliseconds('deadline', options.deadline ?? 250)
+  const budget = toMilliseconds('detectBudget', options.detectBudget ?? 900)
+  const events = createEvents(namespace)
+  const nearCounters = new TierCounters('near')
+  const sharedCounters = new TierCounters('shared')
+
+  const near = around.nearStore({
+    maxEntries: numberOption('memory.maxEntries', options.memory?.maxEntries ?? 100_000, 1, 2 ** 31),
+    maxBytes: numberOption('memory.maxBytes', options.memory?.maxBytes ?? 64 * 2 ** 20, 1, Number.MAX_SAFE_INTEGER),
+    clock,
+    onEvict: (space, key) => {
+      nearCounters.evictions++
+      if (events.wants('evict')) events.emit('evict', { type: space.replace(/@$/, ''), key })
+    },
+  })
+
+  const types = createTypes(options, near, protect)
+  const link = createLink(clock, deadline, {
+    changed(state) {
+      if (state === 'up') void outbox.drain()
+      tellState()
+    },
+  })
+  const outbox = createOutbox(clock)
+  const stamps = new Stamps(namespace, clock, link)
+  let bus: ReturnType<NonNullable<typeof link.store>['openBus']> | undefined
+  let detection: Detection | undefined
+  let lastState: HealthState | undefined
+  let stateSince = clock.wall()
+  let cancelAttach: (() => void) | undefined
+
+  const core: Core = {
+    namespace,
+    enabled: settings.enabled.value,
+    clock,
+    codec: createCodec(limits),
+    limits,
+    protect,
+    events,
+    link,
+    leases: createLeases(clock, link),
+    outbox,
+    stamps,
+    loads: createFlights(),
+    reads: createFlights(),
+    near,
+    nearCounters,
+    sharedCounters,
+    types,
+    trust: ALL_DOUBT,
+    closed: new AbortController(),
+    tell(text) {
+      bus?.publish(text).catch((error: unknown) => reportError(core, 'bus', error))
+    },
+  }
+  stamps.onCreated = names => core.tell(encodeMessage({ kind: 'made', names }))
+  const detachLogger = attachLogger(events, options.logger ?? console, clock)
+
+  function forgetEverything(): void {
+    near.clear()
+    stamps.forgetAll()
+    core.loads.detachWhere(() => true)
+    core.reads.detachWhere(() => true)
+  }
+
+  function hear(text: string): void {
+    const message = decodeMessage(text)
+    if (message === undefined) forgetEverything()
+    else if (message.kind === 'made') stamps.forgetKnown(message.names)
+    else if (message.kind === 'stamps') stamps.forget(message.names)
+    else for (const full of message.names) forgetEntry(full)
+  }
+
+  /** The near key stands behind the type in the full key; a type this process does not know holds nothing here. */
+  function forgetEntry(full: string): void {
+    core.loads.detach(full)
+    core.reads.detach(full)
+    for (const state of types.values()) {
+      const prefix = entryPrefix(namespace, state.name)
+      if (!full.startsWith(prefix)) continue
+      const id = full.slice(prefix.length)
+      if (id.startsWith(':')) state.space.delete(id.slice(1))
+      else state.subjects.delete(id)
+      return
+    }
+  }
+
+  async function attach(): Promise<void> {
+    if (bus === undefined || core.closed.signal.aborted) return
+    try {
+      await bus.attach({
+        message: hear,
+        lost(reason) {
+          forgetEverything()
+          events.emit('error', { operation: 'bus', code: 'PALIER_STORE_FAILED', message: reason })
+        },
+      })
+      core.trust = bus
+    } catch (error) {
+      reportError(core, 'bus', error)
+      cancelAttach = clock.after(ATTACH_EVERY, () => void attach())
+    }
+    tellState()
+  }
+
+  async function begin(): Promise<void> {
+    if (!core.enabled) {
+      link.settle(undefined, 'the cache is disabled')
+      return
+    }
+    const found = await around.discover(clock, budget)
+    if ('trace' in found) detection = found
+    const { store } = found
+    if (core.closed.signal.aborted) {
+      await store?.close()
+      link.settle(undefined, 'the cache was closed')
+      return
+    }
+    if (store === undefined) {
+      core.trust = NO_DOUBT
+      link.settle(undefined, detection?.why ?? 'nothing is shared')
+      return
+    }
+    bus = store.openBus(namespace)
+    // A bus that does not answer must not hold up the store that does; until it answers the near tier stays off.
+    await Promise.race([attach(), pause(clock, deadline)])
+    link.settle(store, detection?.why ?? 'a store was given')
+  }
+
+  function health(): { state: HealthState; reason: string } {
+    if (!core.enabled) return { state: 'HEALTHY', reason: 'the cache is disabled: each read goes to the source' }
+    if (link.state === 'detecting') return { state: 'WARMING', reason: link.reason }
+    if (link.state === 'open') return { state: 'DEGRADED', reason: `${link.reason}; reads go to the source` }
+    if (outbox.size > 0) return { state: 'DEGRADED', reason: `${outbox.size} invalidations wait for the shared store` }
+    if (core.trust === ALL_DOUBT) return { state: 'DEGRADED', reason: 'the bus is not connected: the near tier is off' }
+    if (detection?.fellBack === true) return { state: 'DEGRADED', reason: detection.why }
+    return { state: 'HEALTHY', reason: link.reason }
+  }
+
+  function tellState(): void {
+    const { state, reason } = health()
+    if (state === lastState) return
+    lastState = state
+    stateSince = clock.wall()
+    events.emit('state', { state, reason })
+  }
+
+  const verbs = new Map<string, TypedCache<unknown>>()
+  for (const state of types.values()) {
+    const patterns = { name: state.name, deleteByPattern: (glob: string) => deleteByPattern(glob, state.name) }
+    verbs.set(state.name, { ...createVerbs(core, state), ...patterns })
+  }
+
+  function typed(name: string): TypedCache<unknown> {
+    const found = name === '' ? undefined : verbs.get(name)
+    if (found === undefined) throw badOption('type', `one of ${[...types.keys()].filter(Boolean).join(', ')}`, name)
+    return found
+  }
+
+  function checkOpen(): void {
+    if (core.closed.signal.aborted) throw new PalierError('PALIER_CLOSED', 'the cache was closed')
+  }
+
+  async function renew(target: 'tag' | 'type' | 'all', names: readonly string[], stampNames: readonly string[]): Promise<Receipt> {
+    checkOpen()
+    if (!core.enabled) return { local: true, shared: 'none' }
+    const receipt = await renewStamps(core, stampNames)
+    events.emit('delete', { target, names })
+    tellState()
+    return receipt
+  }
+
+  async function deleteByPattern(glob: string, type: string | undefined): Promise<Receipt> {
+    checkOpen()
+    checkName('pattern', glob)
+    checkUnprotected('pattern', type === undefined || type === '' ? glob : `${type}:${glob}`, protect)
+    if (!core.enabled) return { local: true, shared: 'none' }
+    const { receipt, rule } = await addPattern(core, glob, type)
+    events.emit('delete', { target: 'pattern', names: [glob] })
+    sweepBehind(type, rule)
+    return receipt
+  }
+
+  /** Takes the dead away in the background; the answer to the caller was right before. */
+  function sweepBehind(type: string | undefined, rule: number | undefined): void {
+    const prefix = entryPrefix(namespace, type)
+    const judge = (bytes: Uint8Array): 'dead' | 'kept' => {
+      const head = decodeRecord(bytes)
+      if (head === undefined) return 'kept'
+      const [name, id] = splitFull(head.key)
+      return stamps.judge(head, name, id) === 'dead' ? 'dead' : 'kept'
+    }
+    sweepDead(core, prefix, judge)
+      .then(() => (rule === undefined ? undefined : stamps.ruleSwept(rule)))
+      .catch((error: unknown) => reportError(core, 'sweep', error))
+  }
+
+  /** Type name and key of a full key of this namespace. */
+  function splitFull(full: string): [string, string] {
+    for (const state of types.values()) {
+      const prefix = entryPrefix(namespace, state.name)
+      if (full.startsWith(prefix)) {
+        const id = full.slice(prefix.length)
+        return [state.name, id.slice(id.indexOf(':') + 1)]
+      }
+    }
+    return ['', full]
+  }
+
+  function tiers(): readonly TierStatus[] {
+    if (!core.enabled) return []
+    const nearState: TierStatus = { name: 'memory', role: 'near', state: core.trust === ALL_DOUBT || !core.trust.poll() ? 'in doubt' : 'up' }
+    const { store } = link
+    return store === undefined ? [nearState] : [nearState, { name: store.name, role: 'shared', state: link.state === 'up' ? 'up' : 'open' }]
+  }
+
+  function status(): Status {
+    tellState()
+    const { state, reason } = health()
+    const given = link.store !== undefined && detection === undefined
+    return {
+      namespace,
+      enabled: core.enabled,
+      backend: link.state === 'detecting' ? 'detecting' : given ? 'custom' : (detection?.backend ?? 'memory'),
+      why: detection?.why ?? link.reason,
+      trace: detection?.trace ?? [],
+      state,
+      reason,
+      since: stateSince,
+      tiers: tiers(),
+      outbox: { pending: outbox.size },
+      processes: bus?.peers() ?? 1,
+      staleBound: bus?.bound ?? 0,
+      configuration: shownSettings(settings),
+    }
+  }
+
+  function stats(): Stats {
+    const all = [...types.values()]
+    const total = summary(all.map(state => state.counters))
+    const used = all.filter(state => state.counters.used).map(state => [state.name || 'default', state.counters.read()])
+    return {
+      ...total,
+      requests: total.hits + total.staleHits + total.misses,
+      types: Object.fromEntries(used) as Stats['types'],
+      tiers: [nearCounters.read(), ...(link.store === undefined ? [] : [{ ...sharedCounters.read(), name: link.store.name }])],
+      near: near.usage(),
+    }
+  }
+
+  async function close(): Promise<void> {
+    if (core.closed.signal.aborted) return
+    core.closed.abort(new PalierError('PALIER_CLOSED', 'the cache was closed'))
+    await link.settled
+    if (link.usable()) await outbox.drain()
+    outbox.close()
+    core.leases.close()
+    cancelAttach?.()
+    detachLogger()
+    forgetEverything()
+    near.close()
+    await bus?.close().catch((error: unknown) => reportError(core, 'bus', error))
+    if (options.store === undefined) await link.store?.close().catch((error: unknown) => reportError(core, 'close', error))
+  }
+
+  tellState()
+  void begin().finally(tellState)
+
+  const plain = verbs.get('')
+  if (plain === undefined) throw new TypeError('the default type is missing')
+  const cache: Cache<T> = {
+    ...plain,
+    type: typed as Cache<T>['type'],
+    async deleteByTag(tag) {
+      checkName('tag', tag)
+      return renew('tag', [tag], [tagStamp(tag)])
+    },
+    async deleteByTags(tags) {
+      const names = [...new Set(textList('tags', tags))]
+      return renew('tag', names, names.map(tagStamp))
+    },
+    async deleteByType(name) {
+      typed(name)
+      const receipt = await renew('type', [name], [typeStamp(name)])
+      sweepBehind(name, undefined)
+      return receipt
+    },
+    deleteByPattern: async pattern => deleteByPattern(pattern, undefined),
+    async clear() {
+      near.clear()
+      const receipt = await renew('all', [], [NAMESPACE])
+      sweepBehind(undefined, undefined)
+      return receipt
+    },
+    cached: createCached(type => (type === undefined ? plain : typed(type))),
+    on: (name, listener) => events.on(name, listener),
+    stats,
+    status,
+    async ready() {
+      await link.settled
+      return status()
+    },
+    close,
+  }
+  return cache
+}
+
+function createTypes(options: CacheOptions, near: NearStore<Entry>, protect: readonly string[]): ReadonlyMap<string, TypeState> {
+  const base = resolvePolicy('defaults', options.defaults ?? {})
+  const declared: Record<string, AnyPolicy> = { '': {}, ...READY_TYPES, ...options.types }
+  const types = new Map<string, TypeState>()
+  for (const [name, own] of Object.entries(declared)) {
+    if (name !== '') {
+      checkName('type', name)
+      if (name.endsWith(SUBJECTS)) throw badOption('type', `a name that does not end in "${SUBJECTS}"`, name)
+      checkUnprotected('type', `${name}:`, protect)
+    }
+    const policy = resolvePolicy(`types.${name}`, own, base)
+    types.set(name, {
+      name,
+      policy,
+      counters: new TypeCounters(),
+      space: near.space(name),
+      subjects: near.space(`${name}${SUBJECTS}`),
+      stampNames: stampNamesOf(name, policy.tags),
+    })
+  }
+  return types
+}

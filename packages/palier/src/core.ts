@@ -1,0 +1,220 @@
+import type { Bus } from './bus.ts'
+import type { Clock } from './clock.ts'
+import type { Codec } from './codec.ts'
+import { EARLY_REACH, Entry } from './entry.ts'
+import { PalierError } from './errors.ts'
+import type { Events, MissReason } from './events.ts'
+import type { Captured, Flights } from './flight.ts'
+import { entryKey } from './key.ts'
+import type { Leases } from './lease.ts'
+import { type Link, messageOf } from './link.ts'
+import type { Policy } from './options.ts'
+import type { Outbox } from './outbox.ts'
+import { decodeRecord, encodeRecord } from './record.ts'
+import { readValue, type Snapshot, type SnapshotLimits, takeSnapshot } from './snapshot.ts'
+import type { TierCounters, TypeCounters } from './stats.ts'
+import type { NearSpace, NearStore, StoredRecord } from './store.ts'
+import { NAMESPACE, type Stamps, tagStamp, typeStamp } from './tags.ts'
+
+/** What decides whether the near tier may be believed: the bus, or nothing when nothing is shared. */
+export type Trust = Pick<Bus, 'trustedUntil' | 'poll'>
+
+/** Everything the parts of one cache share. */
+export interface Core {
+  readonly namespace: string
+  readonly enabled: boolean
+  readonly clock: Clock
+  readonly codec: Codec
+  readonly limits: SnapshotLimits
+  readonly protect: readonly string[]
+  readonly events: Events
+  readonly link: Link
+  readonly leases: Leases
+  readonly outbox: Outbox
+  readonly stamps: Stamps
+  readonly loads: Flights
+  readonly reads: Flights
+  readonly near: NearStore<Entry>
+  readonly nearCounters: TierCounters
+  readonly sharedCounters: TierCounters
+  readonly types: ReadonlyMap<string, TypeState>
+  /** Replaced when a backend is chosen. */
+  trust: Trust
+  /** Tells the other caches of the namespace; a failure is an event, never an exception. */
+  tell(text: string): void
+  closed: AbortController
+}
+
+export interface TypeState {
+  readonly name: string
+  readonly policy: Policy
+  readonly counters: TypeCounters
+  /** Entries without a subject, by key; and those of a subject, by id. Two spaces, so the two never meet. */
+  readonly space: NearSpace<Entry>
+  readonly subjects: NearSpace<Entry>
+  /** The stamps each entry of the type carries, whatever its value says. */
+  readonly stampNames: readonly string[]
+}
+
+/** One key of one type, as all parts of the engine pass it on. */
+export interface Target {
+  readonly type: TypeState
+  readonly key: string
+  /** Name inside its near space. */
+  readonly nearKey: string
+  readonly space: NearSpace<Entry>
+  /** What the shared store knows it by. */
+  readonly full: string
+  readonly policy: Policy
+}
+
+export function createTarget(core: Core, type: TypeState, key: string, subject: string | undefined, id: string, policy: Policy): Target {
+  const full = entryKey(core.namespace, type.name, id)
+  const inSubjects = subject !== undefined
+  return { type, key, nearKey: inSubjects ? id : key, space: inSubjects ? type.subjects : type.space, full, policy }
+}
+
+export function stampNamesOf(type: string, tags: readonly string[]): readonly string[] {
+  return [NAMESPACE, typeStamp(type), ...tags.map(tagStamp)]
+}
+
+/** The stamp names of a call: those of the type, and of the tags this call adds. */
+export function stampNames(target: Target): readonly string[] {
+  const { type, policy } = target
+  return policy.tags === type.policy.tags ? type.stampNames : stampNamesOf(type.name, policy.tags)
+}
+
+/** The near tier may be read and written now. */
+export function nearTrusted(core: Core): boolean {
+  return core.clock.now() < core.trust.trustedUntil || core.trust.poll()
+}
+
+/** An entry the near tier holds and may still serve, fresh or stale; undefined when it is dead or in doubt. */
+export async function nearEntry(core: Core, target: Target): Promise<Entry | undefined> {
+  if (!nearTrusted(core)) return undefined
+  const entry = target.space.get(target.nearKey)
+  if (entry === undefined || core.clock.now() >= entry.deadAt) return undefined
+  if (entry.epoch === core.stamps.epoch) return entry
+  let verdict = core.stamps.judge(entry, target.type.name, target.key)
+  if (verdict === 'unknown') {
+    try {
+      await core.stamps.know(entry.stamps.map(stamp => stamp.name))
+    } catch (error) {
+      reportError(core, 'stamps', error, target)
+      return undefined
+    }
+    verdict = core.stamps.judge(entry, target.type.name, target.key)
+  }
+  if (verdict === 'alive') {
+    entry.epoch = core.stamps.epoch
+    return entry
+  }
+  if (verdict === 'dead' && target.space.peek(target.nearKey) === entry) target.space.delete(target.nearKey)
+  return undefined
+}
+
+/** The value of an entry for one reader: the frozen one itself, or a copy of its own. */
+export function valueOf(entry: Entry): unknown {
+  return entry.plain ? entry.value : readValue(entry)
+}
+
+export interface NewEntry {
+  readonly snapshot: Snapshot
+  readonly captured: Captured
+  readonly loadedAt: number
+  readonly cost: number
+  readonly ttl: number
+}
+
+/** An entry just loaded or set in this process. */
+export function makeEntry(core: Core, target: Target, from: NewEntry): Entry {
+  const now = core.clock.now()
+  const near = target.policy.near === false || core.link.store === undefined ? Number.MAX_SAFE_INTEGER : target.policy.near
+  return new Entry({
+    value: from.snapshot.value,
+    plain: from.snapshot.plain,
+    size: from.snapshot.size + target.nearKey.length * 2,
+    loadedAt: from.loadedAt,
+    freshUntil: now + Math.min(from.ttl, near),
+    deadAt: now + Math.min(from.ttl + target.policy.grace, near),
+    cost: from.cost,
+    early: target.policy.early * EARLY_REACH,
+    stamps: from.captured.stamps,
+    mark: from.captured.mark,
+    epoch: core.stamps.epoch,
+  })
+}
+
+/** Keeps an entry in the near tier, if that is allowed and in no doubt. */
+export function keepNear(core: Core, target: Target, entry: Entry): void {
+  if (target.policy.near === false && core.link.store !== undefined) return
+  if (core.link.state !== 'none' && !nearTrusted(core)) return
+  target.space.set(target.nearKey, entry)
+}
+
+/** The bytes of an entry for a shared store. */
+export async function toRecord(core: Core, target: Target, from: NewEntry): Promise<Uint8Array> {
+  const encoded = await core.codec.encode(from.snapshot, { compressAbove: target.policy.compress })
+  const { captured, ttl, cost } = from
+  const createdAt = core.clock.wall() - (core.clock.now() - from.loadedAt)
+  const head = { key: target.full, createdAt, ttl, grace: target.policy.grace, cost, ...captured }
+  return encodeRecord({ ...head, form: encoded.form, size: encoded.size }, encoded.payload)
+}
+
+export type Reading =
+  | { readonly state: 'fresh' | 'stale'; readonly entry: Entry }
+  | { readonly state: 'dead'; readonly reason: MissReason }
+
+/** What a record of a shared store is worth: a fresh or stale entry, or nothing and why. Never rejects. */
+export async function fromRecord(core: Core, target: Target, record: StoredRecord): Promise<Reading> {
+  try {
+    const head = decodeRecord(record.bytes)
+    if (head === undefined || head.key !== target.full) {
+      throw new PalierError('PALIER_DAMAGED', 'a record is damaged, of an unknown version, or of another key')
+    }
+    core.sharedCounters.bytesRead += record.bytes.length
+    const { name } = target.type
+    let verdict = core.stamps.judge(head, name, target.key)
+    if (verdict === 'unknown') {
+      await core.stamps.know(head.stamps.map(stamp => stamp.name))
+      verdict = core.stamps.judge(head, name, target.key)
+    }
+    if (verdict !== 'alive') return { state: 'dead', reason: 'invalidated' }
+    const epoch = core.stamps.epoch
+    const snapshot = await core.codec.decode(head.payload, head.form, head.size)
+    const now = core.clock.now()
+    const near = target.policy.near === false ? 0 : target.policy.near
+    const fresh = record.remaining - head.grace
+    const entry = new Entry({
+      value: snapshot.value,
+      plain: snapshot.plain,
+      size: snapshot.size + target.nearKey.length * 2,
+      loadedAt: now - Math.max(0, head.ttl + head.grace - record.remaining) - head.cost,
+      freshUntil: now + Math.min(fresh, near),
+      deadAt: now + Math.min(record.remaining, near),
+      cost: head.cost,
+      early: target.policy.early * EARLY_REACH,
+      stamps: head.stamps,
+      mark: head.mark,
+      epoch,
+    })
+    return { state: fresh > 0 ? 'fresh' : 'stale', entry }
+  } catch (error) {
+    reportError(core, 'read', error, target)
+    return { state: 'dead', reason: error instanceof PalierError && error.code === 'PALIER_DAMAGED' ? 'damaged' : 'store' }
+  }
+}
+
+/** A private copy of a value with its size; throws PALIER_NOT_ENCODABLE or PALIER_TOO_LARGE. */
+export function snapshotOf(core: Core, value: unknown): Snapshot {
+  return takeSnapshot(value, core.limits)
+}
+
+/** Counts and publishes a failure that no caller is told of. */
+export function reportError(core: Core, operation: string, cause: unknown, target?: Target): void {
+  if (target !== undefined) target.type.counters.errors++
+  const code = cause instanceof PalierError ? cause.code : 'PALIER_STORE_FAILED'
+  if (code === 'PALIER_STORE_FAILED' || code === 'PALIER_STORE_TIMEOUT') core.sharedCounters.errors++
+  const key = target === undefined ? {} : { key: target.key }
+  core.events.emit('error', { operation, code, message: messageOf(cause), cause, ...key })
+}

@@ -1,0 +1,75 @@
+import { type Cache, createEngine } from './cache.ts'
+import { type Candidate, detect, type Probe } from './detect.ts'
+import { readSettings, type Settings } from './environment.ts'
+import { type AnyPolicy, type CacheOptions } from './options.ts'
+import { fileStore } from './stores/file/store.ts'
+import { probeDirectory } from './stores/file/probe.ts'
+import { nearStore } from './stores/memory.ts'
+import { probeRedis, redisStore, type RedisStoreOptions } from './stores/redis/store.ts'
+
+/** How the configuration reaches Redis: a client, a URL, or host and port. */
+export function redisOptions(options: CacheOptions, settings: Settings): RedisStoreOptions {
+  if (options.redis !== undefined) return { client: options.redis as NonNullable<RedisStoreOptions['client']> }
+  if (settings.redisUrl.value !== undefined) return { url: settings.redisUrl.value }
+  const { redisHost, redisPort, redisUsername, redisPassword, redisDb } = settings
+  return {
+    connect: {
+      host: redisHost.value,
+      port: redisPort.value,
+      db: redisDb.value,
+      ...(redisUsername.value !== undefined && { username: redisUsername.value }),
+      ...(redisPassword.value !== undefined && { password: redisPassword.value }),
+    },
+  }
+}
+
+/** Redis, a directory, memory: best first. */
+export function candidatesOf(options: CacheOptions, settings: Settings): readonly Candidate[] {
+  const redis = redisOptions(options, settings)
+  const dir = settings.dir.value
+  return [
+    {
+      backend: 'redis',
+      async probe(budget): Promise<Probe> {
+        const found = await probeRedis(redis, budget)
+        if (!found.ok) return found
+        return { ok: true, detail: `Redis ${found.version} (${found.mode}) wrote, read and deleted a probe in ${Math.round(found.micros)} µs` }
+      },
+      open: () => redisStore(redis),
+    },
+    {
+      backend: 'filesystem',
+      async probe(): Promise<Probe> {
+        const found = await probeDirectory(dir)
+        if (!found.ok) return found
+        const disk = found.network ? 'network disk' : 'disk'
+        return { ok: true, detail: `the directory ${dir} (${disk}) wrote, renamed, read and deleted a probe in ${Math.round(found.micros)} µs` }
+      },
+      open: () => fileStore({ dir, ...options.files }),
+    },
+    {
+      backend: 'memory',
+      probe: () => Promise.resolve<Probe>({ ok: true, detail: 'it is always there; lost at restart and not shared between processes' }),
+      open: () => undefined,
+    },
+  ]
+}
+
+/**
+ * Makes a cache. Returns at once, never waits for a backend and never throws because of one: the search runs behind,
+ * and reads that come earlier wait for it, at most `detectBudget`. Throws PALIER_BAD_OPTION, PALIER_BAD_KEY or
+ * PALIER_PROTECTED for options or environment variables that are wrong.
+ */
+export function createCache<const T extends Readonly<Record<string, AnyPolicy>> = Readonly<Record<never, AnyPolicy>>>(
+  options: CacheOptions<T> = {},
+): Cache<T> {
+  const settings = readSettings(options, process.env)
+  return createEngine(options, {
+    settings,
+    nearStore,
+    async discover(clock, budget) {
+      if (options.store !== undefined) return { backend: 'custom', store: options.store }
+      return detect(candidatesOf(options, settings), settings.backend.value, clock, budget)
+    },
+  })
+}

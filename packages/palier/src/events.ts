@@ -1,0 +1,80 @@
+import { channel } from 'node:diagnostics_channel'
+import type { ErrorCode } from './errors.ts'
+
+/** Why a read found nothing to give. */
+export type MissReason = 'absent' | 'expired' | 'invalidated' | 'damaged' | 'store' | 'disabled' | 'forced'
+
+/** What a cache reports, by event name. Also published on `node:diagnostics_channel` as `palier:<name>`. */
+export interface CacheEvents {
+  hit: { readonly type: string; readonly key: string; readonly tier: string }
+  stale: { readonly type: string; readonly key: string; readonly reason: 'timeout' | 'error' | 'refreshing' }
+  miss: { readonly type: string; readonly key: string; readonly reason: MissReason }
+  load: { readonly type: string; readonly key: string; readonly ms: number; readonly stored: boolean }
+  set: { readonly type: string; readonly key: string }
+  delete: { readonly target: 'key' | 'tag' | 'type' | 'pattern' | 'all'; readonly names: readonly string[] }
+  evict: { readonly type: string; readonly key: string }
+  error: {
+    readonly operation: string
+    readonly code: ErrorCode | 'FACTORY'
+    readonly message: string
+    readonly key?: string
+    readonly cause?: unknown
+  }
+  state: { readonly state: HealthState; readonly reason: string }
+}
+
+export type HealthState = 'HEALTHY' | 'WARMING' | 'DEGRADED' | 'DOWN'
+export type EventName = keyof CacheEvents
+export type Listener<N extends EventName> = (event: CacheEvents[N] & { readonly namespace: string }) => void
+
+export interface Events {
+  /** True when somebody listens: ask before building an event on a hot path. */
+  wants(name: EventName): boolean
+  emit<N extends EventName>(name: N, event: CacheEvents[N]): void
+  /** Returns what takes the listener off again. A listener that throws is reported as an `error` event, and goes on. */
+  on<N extends EventName>(name: N, listener: Listener<N>): () => void
+}
+
+const NAMES: readonly EventName[] = ['hit', 'stale', 'miss', 'load', 'set', 'delete', 'evict', 'error', 'state']
+
+type AnyListener = (event: unknown) => void
+
+export function createEvents(namespace: string): Events {
+  const sinks = new Map(NAMES.map(name => [name, { listeners: new Set<AnyListener>(), channel: channel(`palier:${name}`) }]))
+  const sinkOf = (name: EventName) => {
+    const sink = sinks.get(name)
+    if (sink === undefined) throw new TypeError(`no event is named ${String(name)}; there are ${NAMES.join(', ')}`)
+    return sink
+  }
+  const events: Events = {
+    wants(name) {
+      const sink = sinkOf(name)
+      return sink.listeners.size > 0 || sink.channel.hasSubscribers
+    },
+    emit(name, event) {
+      const sink = sinkOf(name)
+      if (sink.listeners.size === 0 && !sink.channel.hasSubscribers) return
+      const told = { ...event, namespace }
+      if (sink.channel.hasSubscribers) sink.channel.publish(told)
+      for (const listener of sink.listeners) {
+        try {
+          listener(told)
+        } catch (cause) {
+          // A throwing error listener must not call itself for ever.
+          if (name !== 'error') {
+            const message = `a listener of "${name}" threw: ${cause instanceof Error ? cause.message : String(cause)}`
+            events.emit('error', { operation: 'listener', code: 'FACTORY', message, cause })
+          }
+        }
+      }
+    },
+    on(name, listener) {
+      const { listeners } = sinkOf(name)
+      // One wrapper per call, so that the same function added twice is taken off once.
+      const entry: AnyListener = event => (listener as AnyListener)(event)
+      listeners.add(entry)
+      return () => void listeners.delete(entry)
+    },
+  }
+  return events
+}

@@ -1,0 +1,28 @@
+export type { Bus, BusListener } from './bus.ts'
+export type { Cache, Status, TierStatus, TypedCache } from './cache.ts'
+export type { Cached, CachedOptions } from './cached.ts'
+export type { Clock } from './clock.ts'
+export { createCache } from './create.ts'
+export type { Backend, TraceStep } from './detect.ts'
+export type { Duration } from './duration.ts'
+export type { Setting } from './environment.ts'
+export { type ErrorCode, PalierError } from './errors.ts'
+export type { CacheEvents, EventName, HealthState, Listener, MissReason } from './events.ts'
+export type { Factory, FactoryContext } from './load.ts'
+export type { Receipt } from './mutate.ts'
+export {
+  type AnyPolicy,
+  type CacheOptions,
+  type CallOptions,
+  cacheType,
+  type Logger,
+  type Scope,
+  type TypedPolicy,
+  type TypePolicy,
+} from './options.ts'
+export type { Latency, Stats, TierStats, TypeStats } from './stats.ts'
+export type { Claim, Claimed, SharedStore, StoredRecord, Swept, Usage } from './store.ts'
+export { fileStore } from './stores/file/store.ts'
+export { memoryStore } from './stores/memory.ts'
+export { redisStore } from './stores/redis/store.ts'
+export type { Fetched, Peeked, ReadOptions, SetOptions, Verbs } from './verbs.ts'

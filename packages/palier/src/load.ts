@@ -1,0 +1,355 @@
+import {
+  type Core,
+  fromRecord,
+  keepNear,
+  makeEntry,
+  nearEntry,
+  reportError,
+  snapshotOf,
+  stampNames,
+  type Target,
+  toRecord,
+  valueOf,
+} from './core.ts'
+import { type Duration, toMilliseconds } from './duration.ts'
+import type { Entry } from './entry.ts'
+import { PalierError } from './errors.ts'
+import type { MissReason } from './events.ts'
+import { type Captured, Flight, type Landing } from './flight.ts'
+import { LEASE_TTL, newToken } from './lease.ts'
+import { textList } from './options.ts'
+import { recordHead } from './record.ts'
+import type { StoredRecord } from './store.ts'
+import { pause, tagStamp } from './tags.ts'
+
+/** What a factory is told, and what it may decide from its own result. */
+export interface FactoryContext {
+  readonly key: string
+  /** Fires when the cache is closed. */
+  readonly signal: AbortSignal
+  /** The value that ran out, when there is one: for conditional requests. */
+  readonly stale: unknown
+  /** The ttl of this result. */
+  ttl(duration: Duration): void
+  /** More tags for this result. */
+  tags(tags: readonly string[]): void
+  /** Give the result to the callers, but keep it nowhere. */
+  skip(): void
+}
+
+export type Factory<V> = (context: FactoryContext) => V | Promise<V>
+
+/** `refresh`: a fresh value is there, but near its end. `anew`: whatever is there may not be used. */
+export type LoadMode = 'missing' | 'refresh' | 'anew'
+
+/** How long one process waits for another one's load before it loads for itself, storing nothing. */
+const LEASE_WAIT = 10_000
+const FIRST_POLL = 4
+const LONGEST_POLL = 50
+/** Two copies of one load differ by less than this in the time they seem to have been loaded at. */
+const SAME_LOAD = 50
+
+/** The right to load. Without a token nothing is shared or the store is out of reach; `stores` says whether the result may be kept. */
+interface Seat {
+  readonly landed?: Landing
+  readonly token?: string
+  readonly stores: boolean
+  readonly reason: MissReason
+}
+
+/** Reads the shared tier, or else runs the factory, as one flight. Rejects only with the factory's own error. */
+export async function load(core: Core, target: Target, flight: Flight, factory: Factory<unknown>, mode: LoadMode): Promise<Landing> {
+  await core.link.settled
+  flight.captured = await captureNow(core, target)
+  const old = await nearEntry(core, target)
+  if (old !== undefined && mode !== 'anew') flight.stale = old
+  const seat = await takeSeat(core, target, flight, mode, old)
+  if (seat.landed !== undefined) return seat.landed
+  return runFactory(core, target, flight, factory, seat)
+}
+
+/** Undefined when the store could not be asked for a stamp: then nothing loaded now may be stored. */
+async function captureNow(core: Core, target: Target): Promise<Captured | undefined> {
+  const names = stampNames(target)
+  // A stamp may be invalidated while the store is asked for it, and again; that many in a row is a store to give up on.
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const captured = core.stamps.capture(names)
+    if (captured !== undefined) return captured
+    try {
+      await core.stamps.know(names)
+    } catch (error) {
+      reportError(core, 'stamps', error, target)
+      return undefined
+    }
+  }
+  return undefined
+}
+
+async function takeSeat(core: Core, target: Target, flight: Flight, mode: LoadMode, old: Entry | undefined): Promise<Seat> {
+  const missing: MissReason = mode === 'anew' ? 'forced' : old === undefined ? 'absent' : 'expired'
+  if (core.link.store === undefined) return { stores: flight.captured !== undefined, reason: missing }
+  if (flight.captured === undefined || !core.link.usable() || core.outbox.has(target.full)) {
+    return { stores: false, reason: 'store' }
+  }
+  try {
+    return await claimSeat(core, target, flight, mode, missing)
+  } catch (error) {
+    reportError(core, 'claim', error, target)
+    return { stores: false, reason: 'store' }
+  }
+}
+
+async function claimSeat(core: Core, target: Target, flight: Flight, mode: LoadMode, missing: MissReason): Promise<Seat> {
+  const token = newToken()
+  const giveUpAt = core.clock.now() + LEASE_WAIT
+  let seen: Uint8Array | undefined
+  let reason = missing
+  for (let wait = FIRST_POLL; ; ) {
+    const claim = { token, ttl: LEASE_TTL, ...(seen && { seen }), ...(mode === 'anew' && { steal: true }) }
+    const before = core.clock.now()
+    const { record, granted } = await core.link.call(store => store.claim(target.full, claim))
+    core.sharedCounters.latency.add(core.clock.now() - before)
+    if (granted) return { token, stores: true, reason }
+    if (record !== undefined && !sameHead(recordHead(record.bytes), seen)) {
+      const reading = await fromRecord(core, target, record)
+      const known = flight.stale
+      if (reading.state !== 'dead') {
+        const newer = known === undefined || reading.entry.loadedAt > known.loadedAt + SAME_LOAD
+        if (newer) flight.stale = reading.entry
+        if (reading.state === 'fresh' && (mode === 'missing' || newer)) {
+          if (!flight.detached) keepNear(core, target, reading.entry)
+          return { landed: hit(core, reading.entry), stores: true, reason }
+        }
+        reason = mode === 'missing' ? 'expired' : reason
+      } else reason = reading.reason
+      seen = recordHead(record.bytes)
+      continue
+    }
+    if (flight.stale !== undefined && mode !== 'anew') {
+      return { landed: servedStale(core, target, flight.stale, 'refreshing'), stores: true, reason }
+    }
+    if (core.clock.now() >= giveUpAt) return { stores: false, reason }
+    await pause(core.clock, wait)
+    wait = Math.min(wait * 2, LONGEST_POLL)
+  }
+}
+
+function sameHead(head: Uint8Array, seen: Uint8Array | undefined): boolean {
+  return seen !== undefined && Buffer.compare(head, seen) === 0
+}
+
+function hit(core: Core, entry: Entry): Landing {
+  core.sharedCounters.hits++
+  return { entry, raw: undefined, outcome: 'hit', tier: core.link.store?.name ?? '', reason: 'absent' }
+}
+
+function stale(entry: Entry): Landing {
+  return { entry, raw: undefined, outcome: 'stale', tier: 'near', reason: 'expired' }
+}
+
+interface Wishes {
+  ttl: number | undefined
+  tags: readonly string[]
+  skip: boolean
+}
+
+async function runFactory(core: Core, target: Target, flight: Flight, factory: Factory<unknown>, seat: Seat): Promise<Landing> {
+  const { counters } = target.type
+  const { token } = seat
+  if (token !== undefined) core.leases.hold(target.full, token)
+  const wishes: Wishes = { ttl: undefined, tags: [], skip: false }
+  const startedAt = core.clock.now()
+  let stored = false
+  try {
+    flight.begin()
+    const raw = await factory(createContext(core, target, flight, wishes))
+    const cost = core.clock.now() - startedAt
+    counters.loads++
+    counters.load.add(cost)
+    const entry = wishes.skip || raw === undefined ? undefined : await buildEntry(core, target, flight, raw, { startedAt, cost, wishes })
+    if (entry !== undefined && seat.stores) stored = await store(core, target, flight, entry, token)
+    core.events.emit('load', { type: target.type.name, key: target.key, ms: cost, stored })
+    return { entry: entry?.entry, raw, outcome: 'miss', tier: 'source', reason: seat.reason }
+  } catch (error) {
+    counters.loadErrors++
+    const old = flight.stale
+    if (old !== undefined) throttle(core, target, old)
+    throw error
+  } finally {
+    if (token !== undefined) {
+      core.leases.drop(token)
+      // Whoever waits for this lease should not wait for its end; if this fails they do, and no more is lost.
+      if (!stored) core.link.call(one => one.release(target.full, token)).catch(() => undefined)
+    }
+  }
+}
+
+/** After a failed refresh the old value is served for a while without a new try. */
+function throttle(core: Core, target: Target, old: Entry): void {
+  old.retryAt = Math.trunc(core.clock.now()) + target.policy.throttle
+  if (target.space.peek(target.nearKey) === undefined) keepNear(core, target, old)
+}
+
+function createContext(core: Core, target: Target, flight: Flight, wishes: Wishes): FactoryContext {
+  return {
+    key: target.key,
+    signal: core.closed.signal,
+    get stale() {
+      return flight.stale === undefined ? undefined : valueOf(flight.stale)
+    },
+    ttl(duration) {
+      wishes.ttl = toMilliseconds('ttl', duration)
+    },
+    tags(tags) {
+      wishes.tags = [...wishes.tags, ...textList('tags', tags)]
+    },
+    skip() {
+      wishes.skip = true
+    },
+  }
+}
+
+interface Built {
+  readonly entry: Entry
+  /** The bytes for the shared store, made when it is known that one will take them. */
+  bytes(): Promise<Uint8Array>
+  readonly ttl: number
+  /** False: a tag the value named may have changed during the load. */
+  readonly sure: boolean
+}
+
+interface Loaded {
+  readonly startedAt: number
+  readonly cost: number
+  readonly wishes: Wishes
+}
+
+/** The entry of a factory's result; undefined when the value cannot be kept, which is an event, not the caller's error. */
+async function buildEntry(core: Core, target: Target, flight: Flight, raw: unknown, loaded: Loaded): Promise<Built | undefined> {
+  const { policy } = target
+  try {
+    const snapshot = snapshotOf(core, raw)
+    const named = policy.tagsOf === undefined ? [] : textList('tags', policy.tagsOf(valueOfSnapshot(snapshot.value, raw)))
+    flight.late = [...new Set([...named, ...loaded.wishes.tags])].map(tagStamp)
+    const early = flight.captured
+    const late = flight.late.length === 0 ? early : await core.stamps.captureLate(flight.late, flight.startedAt, flight.epoch)
+    const sure = early !== undefined && late !== undefined
+    const stamps = flight.late.length === 0 ? (early?.stamps ?? []) : [...(early?.stamps ?? []), ...(late?.stamps ?? [])]
+    const captured = { stamps, mark: early?.mark ?? 0 }
+    const base = loaded.wishes.ttl ?? (raw === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl)
+    const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
+    const from = { snapshot, captured, loadedAt: loaded.startedAt, cost: loaded.cost, ttl }
+    return { entry: makeEntry(core, target, from), bytes: () => toRecord(core, target, from), ttl, sure }
+  } catch (error) {
+    reportError(core, 'encode', error, target)
+    return undefined
+  }
+}
+
+/** Tags are computed from what readers will see; a value that is copied for each reader is as good as the original. */
+function valueOfSnapshot(value: unknown, raw: unknown): unknown {
+  return Object.isFrozen(value) ? value : raw
+}
+
+/** Keeps a loaded entry where that is right. True when a later read will find it. */
+async function store(core: Core, target: Target, flight: Flight, built: Built, token: string | undefined): Promise<boolean> {
+  if (!built.sure) return false
+  let kept = true
+  if (token !== undefined) {
+    try {
+      const bytes = await built.bytes()
+      kept = await core.link.call(one => one.commit(target.full, token, bytes, built.ttl + target.policy.grace))
+      if (kept) core.sharedCounters.bytesWritten += bytes.length
+    } catch (error) {
+      // The store is full or gone, but nobody voided the lease: the near tier may keep what a bus still guards.
+      reportError(core, 'commit', error, target)
+    }
+  }
+  if (!kept || flight.detached) return false
+  if (core.stamps.judge(built.entry, target.type.name, target.key) !== 'alive') return false
+  built.entry.epoch = core.stamps.epoch
+  keepNear(core, target, built.entry)
+  return true
+}
+
+/** Reads the shared tier alone, as one flight; `batched` is the record when it was asked for together with others. */
+export async function read(core: Core, target: Target, flight: Flight, batched?: Promise<StoredRecord | undefined>): Promise<Landing> {
+  await core.link.settled
+  const miss = (reason: MissReason): Landing => ({ entry: undefined, raw: undefined, outcome: 'miss', tier: '', reason })
+  if (core.link.store === undefined) return miss('absent')
+  if (!core.link.usable() || core.outbox.has(target.full)) return miss('store')
+  try {
+    const before = core.clock.now()
+    const record = await (batched ?? core.link.call(store => store.get(target.full)))
+    core.sharedCounters.latency.add(core.clock.now() - before)
+    if (record === undefined) return miss('absent')
+    const reading = await fromRecord(core, target, record)
+    if (reading.state === 'dead') return miss(reading.reason)
+    if (!flight.detached) keepNear(core, target, reading.entry)
+    return reading.state === 'fresh' ? hit(core, reading.entry) : stale(reading.entry)
+  } catch (error) {
+    reportError(core, 'get', error, target)
+    return miss('store')
+  }
+}
+
+/** The flight to join for this key, or undefined when there is none that began after everything invalidated since. */
+export function joinable(core: Core, target: Target): Flight | undefined {
+  const flight = core.loads.find(target.full)
+  if (flight === undefined) return undefined
+  if (flight.epoch === core.stamps.epoch || flight.captured === undefined) return flight
+  return core.stamps.judge(flight.captured, target.type.name, target.key) === 'alive' ? flight : undefined
+}
+
+export function newFlight(core: Core, target: Target): Flight {
+  return new Flight(target.type.name, target.key, core.stamps.epoch, core.clock.now())
+}
+
+/** Waits for a flight as one caller: its soft and hard time-outs, and the stale value when the load fails. */
+export function awaitLanding(core: Core, target: Target, flight: Flight, result: Promise<Landing>): Promise<Landing> {
+  const { policy } = target
+  return new Promise<Landing>((resolve, reject) => {
+    let cancelSoft: () => void = () => undefined
+    const cancelHard = core.clock.after(policy.hardTimeout, () => {
+      const old = usableStale(core, target, flight)
+      if (old !== undefined) return finish(() => resolve(servedStale(core, target, old, 'timeout')))
+      const text = `the factory of "${target.key}" did not finish within ${policy.hardTimeout} ms`
+      return finish(() => reject(new PalierError('PALIER_FACTORY_TIMEOUT', text, { key: target.key })))
+    })
+    const finish = (settle: () => void): void => {
+      cancelSoft()
+      cancelHard()
+      settle()
+    }
+    flight.whenBegun(() => {
+      if (usableStale(core, target, flight) === undefined) return
+      cancelSoft = core.clock.after(policy.softTimeout, () => {
+        const old = usableStale(core, target, flight)
+        if (old !== undefined) finish(() => resolve(servedStale(core, target, old, 'timeout')))
+      })
+    })
+    result.then(
+      landing => finish(() => resolve(landing)),
+      (error: unknown) =>
+        finish(() => {
+          const old = usableStale(core, target, flight)
+          if (old === undefined) return reject(error)
+          core.events.emit('error', { operation: 'factory', code: 'FACTORY', message: String(error), key: target.key, cause: error })
+          return resolve(servedStale(core, target, old, 'error'))
+        }),
+    )
+  })
+}
+
+function usableStale(core: Core, target: Target, flight: Flight): Entry | undefined {
+  const old = flight.stale
+  if (old === undefined || core.clock.now() >= old.deadAt) return undefined
+  // An invalidation since then makes it unservable, however old.
+  if (flight.detached || core.stamps.judge(old, target.type.name, target.key) === 'dead') return undefined
+  return old
+}
+
+function servedStale(core: Core, target: Target, entry: Entry, reason: 'timeout' | 'error' | 'refreshing'): Landing {
+  core.events.emit('stale', { type: target.type.name, key: target.key, reason })
+  return stale(entry)
+}

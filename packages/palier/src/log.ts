@@ -1,0 +1,32 @@
+import type { Clock } from './clock.ts'
+import type { Events } from './events.ts'
+import type { Logger } from './options.ts'
+
+/** The same failure is a line at most this often: an outage is not a flood. */
+const QUIET = 60_000
+
+/** Writes errors and changes of state, a line each. Returns what ends it. */
+export function attachLogger(events: Events, logger: Logger | false, clock: Clock): () => void {
+  if (logger === false) return () => undefined
+  const last = new Map<string, { at: number; hushed: number }>()
+  const offError = events.on('error', ({ operation, code, message, namespace }) => {
+    const kind = `${operation} ${code}`
+    const before = last.get(kind)
+    if (before !== undefined && clock.now() - before.at < QUIET) {
+      before.hushed++
+      return
+    }
+    last.set(kind, { at: clock.now(), hushed: 0 })
+    const more = before === undefined || before.hushed === 0 ? '' : ` (and ${before.hushed} more like it in the last minute)`
+    logger.warn(`[CACHE ERROR] ${namespace}: ${operation}: ${code}: ${message}${more}`)
+  })
+  const offState = events.on('state', ({ state, reason, namespace }) => {
+    const line = `[CACHE] ${namespace}: ${state}: ${reason}`
+    if (state === 'HEALTHY' || state === 'WARMING') logger.info(line)
+    else logger.warn(line)
+  })
+  return () => {
+    offError()
+    offState()
+  }
+}

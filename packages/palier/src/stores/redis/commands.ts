@@ -1,0 +1,161 @@
+import type { Clock } from '../../clock.ts'
+import { PalierError } from '../../errors.ts'
+import type { Args, Port, Reply } from './port.ts'
+import type { Script } from './scripts.ts'
+import { safeCause } from './target.ts'
+
+/*
+ * Everything the store asks of the server goes through here, and here alone a command gets its deadline. The promise
+ * given out is never the client's: when the deadline has passed it rejects, and what the client says later is heard
+ * and dropped. All deadlines of a store are equally long, so those waiting form a queue by age and share one timer.
+ */
+export interface Commands {
+  send(args: Args, options?: CommandOptions): Promise<Reply>
+  /** EVALSHA, and EVAL once if the server does not know the script. All keys belong to one node. */
+  run(script: Script, keys: readonly string[], args: Args, options?: CommandOptions): Promise<Reply>
+  /** What to wait for before anything can be known about the server; nothing once it was reached. */
+  connected(): Promise<void> | undefined
+  /** One sender per node that holds keys; each command has its own deadline. */
+  masters(): Promise<((args: Args) => Promise<Reply>)[]>
+  /** Rejects all that wait, and everything asked later, with PALIER_CLOSED. */
+  close(): void
+}
+
+export interface CommandOptions {
+  readonly key?: string
+  /** The command changes something, so it must not leave after its deadline. */
+  readonly write?: boolean
+}
+
+interface Waiting {
+  at: number
+  fail: ((error: PalierError) => void) | undefined
+  /** Its deadline was moved once because this process, not the server, was late. */
+  excused: boolean
+}
+
+/** How often a connection that was never up yet is looked at. */
+const STARTING_POLL = 5
+/** A timer later than this means a blocked event loop: the reply may lie in the socket's buffer, unread. */
+const LATE = 20
+
+export function createCommands(port: Port, clock: Clock, deadline: number, secret: string | undefined): Commands {
+  const waitings: Waiting[] = []
+  let head = 0
+  let isArmed = false
+  let isClosed = false
+  let wasReady = false
+
+  const arm = (): void => {
+    const next = waitings[head]
+    isArmed = next !== undefined
+    if (next !== undefined) clock.after(Math.max(1, Math.ceil(next.at - clock.now())), expire)
+  }
+
+  function expire(): void {
+    const now = clock.now()
+    for (let next = waitings[head]; next !== undefined; next = waitings[head]) {
+      if (next.fail !== undefined) {
+        if (next.at > now) break
+        if (!next.excused && now - next.at > LATE) {
+          for (const waiting of waitings.slice(head)) excuse(waiting, now)
+          break
+        }
+        next.fail(new PalierError('PALIER_STORE_TIMEOUT', `redis did not answer within ${deadline} ms`))
+        next.fail = undefined
+      }
+      head++
+    }
+    waitings.splice(0, head)
+    head = 0
+    arm()
+  }
+
+  function excuse(waiting: Waiting, now: number): void {
+    waiting.at = Math.max(waiting.at, now + LATE)
+    waiting.excused = true
+  }
+
+  const failed = (error: unknown): PalierError => {
+    if (error instanceof PalierError) return error
+    const cause = safeCause(error, secret)
+    return new PalierError('PALIER_STORE_FAILED', `redis failed: ${cause.message}`, { cause })
+  }
+
+  /** Waits for the very first connection only: later, a lost one fails at once rather than hold everybody up. */
+  async function connected(waiting: Waiting): Promise<void> {
+    while (waiting.fail !== undefined && !wasReady && !port.ready()) {
+      const trouble = port.trouble()
+      if (trouble !== undefined) throw notConnected(trouble)
+      await new Promise<void>(resolve => void clock.after(STARTING_POLL, resolve))
+    }
+  }
+
+  const notConnected = (why: string | undefined): Error =>
+    Object.assign(new Error(`not connected${why === undefined ? '' : `: ${why}`}`), { code: 'ENOTCONN' })
+
+  function start<T>(waiting: Waiting, ask: (within: () => number) => Promise<T>): Promise<T> {
+    const within = (): number => Math.max(1, Math.ceil(waiting.at - clock.now()))
+    if (port.ready()) {
+      wasReady = true
+      return ask(within)
+    }
+    if (wasReady) return Promise.reject(notConnected(port.trouble()))
+    return connected(waiting).then(() => {
+      if (waiting.fail === undefined) throw notConnected(port.trouble())
+      wasReady = true
+      return ask(within)
+    })
+  }
+
+  function timed<T>(ask: (within: () => number) => Promise<T>): Promise<T> {
+    if (isClosed) return Promise.reject(new PalierError('PALIER_CLOSED', 'the redis store is closed'))
+    return new Promise<T>((resolve, reject) => {
+      const waiting: Waiting = { at: clock.now() + deadline, fail: reject, excused: false }
+      waitings.push(waiting)
+      if (!isArmed) arm()
+      const rejected = (error: unknown): void => {
+        waiting.fail?.(failed(error))
+        waiting.fail = undefined
+      }
+      try {
+        start(waiting, ask).then(value => {
+          waiting.fail = undefined
+          resolve(value)
+        }, rejected)
+      } catch (error) {
+        rejected(error)
+      }
+    })
+  }
+
+  async function evaluate(script: Script, tail: Args, send: (args: Args) => Promise<Reply>): Promise<Reply> {
+    try {
+      return await send(['EVALSHA', script.sha, ...tail])
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+      return send(['EVAL', script.text, ...tail])
+    }
+  }
+
+  return {
+    send: (args, options = {}) =>
+      timed(within => port.send(args, { key: options.key, within: options.write ? within() : undefined })),
+    run: (script, keys, args, options = {}) =>
+      timed(within =>
+        evaluate(script, [String(keys.length), ...keys, ...args], words =>
+          port.send(words, { key: options.key ?? keys[0], within: options.write ? within() : undefined }),
+        ),
+      ),
+    connected: () => (wasReady ? undefined : timed(async () => {})),
+    masters: async () => (await timed(() => port.masters())).map(send => (args: Args) => timed(() => send(args))),
+    close() {
+      isClosed = true
+      for (const waiting of waitings.splice(0)) {
+        waiting.fail?.(new PalierError('PALIER_CLOSED', 'the redis store was closed'))
+        waiting.fail = undefined
+      }
+      head = 0
+    },
+  }
+}

@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { type Clock, systemClock } from '../../clock.ts'
+import { type Args, type Reply, reasonOf } from './port.ts'
+import { createReplyReader } from './reply-reader.ts'
+import { borrowedPort, type RedisStoreOptions } from './store.ts'
+import { addressOf, safeCause, type Target, targetOf } from './target.ts'
+
+/*
+ * Proves Redis before it is chosen: a key is set with a lifetime, read back and deleted, within a budget that counts
+ * from the first packet. Without a client the probe speaks to the server on a socket of its own, because a client
+ * hides the reason (it retries) and outlives the budget; the socket is destroyed whatever happens.
+ */
+
+export type RedisMode = 'standalone' | 'cluster' | 'sentinel'
+
+export type RedisProbe =
+  | {
+      readonly ok: true
+      /** How long the three commands took, in microseconds, without connecting. */
+      readonly micros: number
+      readonly version: string
+      readonly mode: RedisMode
+      /** Absent where the server does not tell. */
+      readonly maxmemoryPolicy?: string
+    }
+  | {
+      readonly ok: false
+      /** In plain words, fit for an operator. Never holds a password. */
+      readonly why: string
+      /** What to do about it. */
+      readonly hint: string
+    }
+
+type Failure = Extract<RedisProbe, { ok: false }>
+type Send = (args: Args, key?: string) => Promise<Reply>
+
+const PROBE_TTL = '5000'
+
+const REFUSALS: readonly (readonly [RegExp, string, string])[] = [
+  [/^NOAUTH/, 'Redis asks for a password', 'set REDIS_PASSWORD, or put the password into REDIS_URL'],
+  [
+    /^WRONGPASS|invalid password|invalid username/i,
+    'Redis refused the password',
+    'check REDIS_USERNAME and REDIS_PASSWORD',
+  ],
+  [
+    /without any password configured|no password is set/i,
+    'a password was given to a Redis that has none',
+    'take the password away, or set one on the server',
+  ],
+  [/^LOADING/, 'Redis is still loading its data', 'wait until it has started; it is found by itself then'],
+  [/^READONLY/, 'Redis is read-only: this is a replica', 'point to the primary, or to the sentinels through a client'],
+  [
+    /^NOPERM/,
+    'the Redis user may not do what a cache needs',
+    'allow SET GET DEL UNLINK EVAL EVALSHA SCAN INFO and pub/sub on palier:*',
+  ],
+  [/^OOM/, 'Redis is out of memory and refuses writes', 'raise maxmemory or set maxmemory-policy to allkeys-lru'],
+  [/^MISCONF/, 'Redis refuses writes because it cannot save to disk', 'look at the log of the Redis server'],
+  [
+    /^NOREPLICAS/,
+    'Redis refuses writes because it has too few replicas',
+    'bring the replicas back, or lower min-replicas-to-write',
+  ],
+  [/^CLUSTERDOWN/, 'the Redis cluster is down', 'run redis-cli cluster info on one of its nodes'],
+  [
+    /^MOVED|^CROSSSLOT/,
+    'this is a node of a Redis Cluster and the client is not a cluster client',
+    'use the cluster client of ioredis or redis',
+  ],
+  [
+    /^(ERR )?(DB index is out of range|invalid DB index|SELECT is not allowed)/i,
+    'there is no such database on this Redis',
+    'check REDIS_DB; a cluster has database 0 only',
+  ],
+  [/not Redis/, 'what answers there is not Redis', 'check the host, the port and TLS'],
+  [/ECONNREFUSED/, 'connection refused: nothing listens there', 'start Redis, or check REDIS_HOST and REDIS_PORT'],
+  [/ENOTFOUND|EAI_AGAIN/, 'the host name is not known', 'check REDIS_HOST'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'there is no route to the host', 'check the network and REDIS_HOST'],
+  [/ECONNRESET|EPIPE|closed/, 'the connection was closed at once', 'check TLS, protected-mode and firewalls'],
+  [
+    /certificate|SSL|TLS|EPROTO/i,
+    'no TLS connection could be made',
+    'check the certificate, or use redis:// for a server without TLS',
+  ],
+]
+
+function refusal(error: unknown, where: string, secret: string | undefined): Failure {
+  const cause = safeCause(error, secret)
+  const text = 'code' in cause ? `${cause.message} ${String(cause.code)}` : cause.message
+  const [, why, hint] = REFUSALS.find(([pattern]) => pattern.test(text)) ?? [
+    undefined,
+    cause.message,
+    'look at the log of the Redis server',
+  ]
+  return { ok: false, why: `${where}${why}`, hint }
+}
+
+async function ask(send: Send, args: Args, key?: string): Promise<Reply> {
+  const reply = await send(args, key)
+  if (reply instanceof Error) throw reply
+  return reply
+}
+
+const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString('utf8') : String(reply))
+
+async function prove(send: Send): Promise<RedisProbe> {
+  const key = `palier:{probe-${randomBytes(8).toString('hex')}}`
+  const begun = performance.now()
+  const said = randomBytes(8).toString('hex')
+  await ask(send, ['SET', key, said, 'PX', PROBE_TTL], key)
+  const read = textOf(await ask(send, ['GET', key], key))
+  await ask(send, ['DEL', key], key)
+  const micros = Math.round((performance.now() - begun) * 1000)
+  if (read !== said)
+    return { ok: false, why: 'Redis did not give back what was written', hint: 'look at its maxmemory and eviction' }
+  const { version, mode, policy } = await describe(send)
+  return { ok: true, micros, version, mode, ...(policy === undefined ? {} : { maxmemoryPolicy: policy }) }
+}
+
+/** A server that lets nobody read INFO is Redis all the same. */
+async function describe(send: Send): Promise<{ version: string; mode: RedisMode; policy: string | undefined }> {
+  const read = (section: string): Promise<string> => ask(send, ['INFO', section]).then(textOf, () => '')
+  const [server, memory] = await Promise.all([read('server'), read('memory')])
+  const field = (text: string, name: string): string | undefined =>
+    new RegExp(`^${name}:(.*)$`, 'm').exec(text)?.[1]?.trim()
+  const mode = field(server, 'redis_mode')
+  return {
+    version: field(server, 'redis_version') ?? 'unknown',
+    mode: mode === 'cluster' || mode === 'sentinel' ? mode : 'standalone',
+    policy: field(memory, 'maxmemory_policy'),
+  }
+}
+
+/** One connection spoken to directly. Replies come in the order of the commands. */
+function speak(target: Target, sockets: Set<Socket>): Send {
+  const { host, port } = target
+  const socket = target.tls
+    ? connectTls({ host, port, ...(isName(host) ? { servername: host } : {}) })
+    : connectTcp({ host, port })
+  sockets.add(socket)
+  const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = []
+  let failure: Error | undefined
+  const fail = (error: Error): void => {
+    failure ??= error
+    for (const each of waiting.splice(0)) each.reject(failure)
+    socket.destroy()
+  }
+  const reader = createReplyReader(reply => waiting.shift()?.resolve(reply))
+  socket.on('data', (chunk: Buffer) => {
+    if (!reader(chunk)) fail(new Error('not Redis'))
+  })
+  socket.on('error', fail)
+  socket.on('close', () => fail(new Error('connection closed')))
+  return args =>
+    new Promise((resolve, reject) => {
+      if (failure !== undefined) return reject(failure)
+      waiting.push({ resolve, reject })
+      socket.write(`*${args.length}\r\n${args.map(arg => `$${Buffer.byteLength(arg)}\r\n${String(arg)}\r\n`).join('')}`)
+    })
+}
+
+const isName = (host: string): boolean => !/^[\d.]+$|:/.test(host)
+
+async function signIn(send: Send, { username, password, db }: Target): Promise<void> {
+  if (password !== undefined)
+    await ask(send, username === undefined ? ['AUTH', password] : ['AUTH', username, password])
+  if (db !== 0) await ask(send, ['SELECT', String(db)])
+}
+
+/** A node of a cluster answers MOVED for a key of another node: the proof is then made there. */
+async function proveAt(target: Target, sockets: Set<Socket>, hops: number): Promise<RedisProbe> {
+  const send = speak(target, sockets)
+  await signIn(send, target)
+  try {
+    return await prove(send)
+  } catch (error) {
+    const moved = /^MOVED \d+ (.*):(\d+)$/.exec(reasonOf(error))
+    if (moved === null || hops === 0) throw error
+    const host = moved[1] === '' || moved[1] === undefined ? target.host : moved[1]
+    return proveAt({ ...target, host, port: Number(moved[2]) }, sockets, hops - 1)
+  }
+}
+
+function withinBudget(clock: Clock, ms: number, proof: Promise<RedisProbe>, late: Failure): Promise<RedisProbe> {
+  return new Promise(resolve => {
+    const cancel = clock.after(ms, () => resolve(late))
+    proof.then(
+      result => {
+        cancel()
+        resolve(result)
+      },
+      () => {},
+    )
+  })
+}
+
+/**
+ * Finds out whether Redis can be used, in at most `budgetMs`. Never rejects, and leaves nothing behind: no socket, no
+ * key, no listener. A borrowed client is asked as it is; without one the address in `options` is.
+ */
+export async function probeRedis(options: RedisStoreOptions, budgetMs: number): Promise<RedisProbe> {
+  const { client, clock = systemClock } = options
+  const sockets = new Set<Socket>()
+  let where = ''
+  let secret: string | undefined
+  try {
+    const silent = `no answer within ${budgetMs} ms`
+    if (client !== undefined) {
+      const port = borrowedPort(client)
+      const send: Send = (args, key) => port.send(args, { key, within: budgetMs })
+      const late: Failure = {
+        ok: false,
+        why: `${silent} through the client given`,
+        hint: 'check that the client is connected',
+      }
+      const proof = prove(send).catch((error: unknown) => refusal(error, '', undefined))
+      return await withinBudget(clock, budgetMs, proof, late)
+    }
+    const target = targetOf(options.url, options.connect)
+    where = `${addressOf(target)}: `
+    secret = target.password
+    const late: Failure = {
+      ok: false,
+      why: `${where}${silent}`,
+      hint: 'check the address, firewalls and whether the server hangs',
+    }
+    const proof = proveAt(target, sockets, 1).catch((error: unknown) => refusal(error, where, secret))
+    return await withinBudget(clock, budgetMs, proof, late)
+  } catch (error) {
+    return refusal(error, where, secret)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
+}

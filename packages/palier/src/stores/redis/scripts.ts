@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+
+/** A script of fixed text; the server knows it by its hash after it has seen it once. */
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') })
+
+/*
+ * Every key is declared and all keys of a call but those of `get` belong to one cluster slot. `pcall` where a value is
+ * read: a foreign type under one of our names is an absent record, not an error for the whole batch. The lease goes
+ * first and the value after it, so that a server which refuses the value (out of memory) has still voided the lease.
+ */
+const GET = `
+local out = {}
+for i = 1, #KEYS do
+  local value = redis.pcall('GET', KEYS[i])
+  if type(value) == 'string' then
+    out[2 * i - 1] = value
+    out[2 * i] = redis.call('PTTL', KEYS[i])
+  else
+    out[2 * i - 1] = false
+    out[2 * i] = 0
+  end
+end
+return out`
+
+/** KEYS: value, lease. ARGV: token, ttl, '1' to steal, head seen or '', where the head starts and ends. */
+const CLAIM = `
+local value = redis.pcall('GET', KEYS[1])
+local left = 0
+if type(value) == 'string' then left = redis.call('PTTL', KEYS[1]) else value = false end
+if ARGV[3] == '1' then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  return {value, left, 1}
+end
+if value and left > 0 and (ARGV[4] == '' or string.sub(value, ARGV[5] + 1, ARGV[6]) ~= ARGV[4]) then
+  return {value, left, 0}
+end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {value, left, 1} end
+return {value, left, 0}`
+
+/** KEYS: value, lease. ARGV: token, record, ttl. */
+const COMMIT = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`
+
+/** KEYS: value, lease. ARGV: record, ttl. */
+const SET = `
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`
+
+/** KEYS: lease. ARGV: token, ttl. */
+const RENEW = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+
+/** KEYS: lease. ARGV: token. */
+const RELEASE = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`
+
+/** KEYS: a key that only chooses the node. ARGV: channel, message. One node per channel keeps a sender's order. */
+const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
+
+export interface Scripts {
+  readonly get: Script
+  readonly claim: Script
+  readonly commit: Script
+  readonly set: Script
+  readonly renew: Script
+  readonly release: Script
+  readonly publish: Script
+}
+
+export function createScripts(): Scripts {
+  return {
+    get: script(GET),
+    claim: script(CLAIM),
+    commit: script(COMMIT),
+    set: script(SET),
+    renew: script(RENEW),
+    release: script(RELEASE),
+    publish: script(PUBLISH),
+  }
+}

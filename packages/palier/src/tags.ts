@@ -1,0 +1,396 @@
+import type { Clock } from './clock.ts'
+import { PalierError } from './errors.ts'
+import type { Captured } from './flight.ts'
+import { logicalKey, matchesGlob, stampKey } from './key.ts'
+import { newToken, randomHex } from './lease.ts'
+import type { Link } from './link.ts'
+import { decodeRecord, encodeRecord, recordHead } from './record.ts'
+import type { StoredRecord } from './store.ts'
+
+/*
+ * Stamps.
+ *
+ * A tag, a type and the namespace each have a stamp: 64 random bits, made at first use. An entry carries the stamps
+ * of its groups as they were when its load began, and is alive only while all of them are still the same. To delete a
+ * group is to give it a new stamp: one write, whatever the number of entries. A stamp that was lost is made anew and
+ * equals no old one, so nothing ever comes back.
+ *
+ * A pattern cannot be named by an entry, so it is a rule, kept with the namespace's stamp and numbered. An entry
+ * carries the number of the newest rule at its load (`mark`); any newer rule that matches its key kills it. Rules go
+ * once a sweep has deleted what they matched and no load that began before them can still commit.
+ *
+ * This process keeps the stamps it has seen. They are right as long as the bus is: a message makes it forget a stamp
+ * and ask the store again, never believe the message, because messages of two writers may arrive in either order.
+ * `epoch` counts every change, so that an entry checked once needs one comparison until something changes.
+ */
+
+export const NAMESPACE = 'ns'
+export const typeStamp = (type: string): string => `t:${type}`
+export const tagStamp = (tag: string): string => `g:${tag}`
+
+/** Far longer than an entry usually lives; renewed when half has passed. */
+const STAMP_TTL = 30 * 86_400_000
+/** A stamp fetched after a load began must be older than the load by this much to have been the same all along. */
+const AGE_MARGIN = 100
+const MOST_CELLS = 100_000
+const MOST_RULES = 100
+/** A rule stays this long after its sweep: no load that began before it can commit any more. */
+const RULE_REST = 600_000
+const CREATE_LEASE = 1000
+const CREATE_TRIES = 100
+
+interface Rule {
+  readonly n: number
+  readonly glob: string
+  /** Undefined: the pattern is matched against `type:key` of every type. */
+  readonly type?: string
+  /** Wall clock when its sweep ended. */
+  sweptAt?: number
+}
+
+/** What is stored for the namespace. */
+interface NamespaceState {
+  readonly stamp: string
+  readonly seq: number
+  readonly rules: readonly Rule[]
+}
+
+interface Cell {
+  readonly name: string
+  value: string | undefined
+  /** Monotonic time of when the value became known here. */
+  since: number
+  /** Epoch of its last invalidation as seen here. */
+  changedAt: number
+  version: number
+  /** Its new value waits in the outbox: what the store says does not count. */
+  pinned: boolean
+}
+
+export type Verdict = 'alive' | 'dead' | 'unknown'
+
+interface Judged {
+  readonly stamps: Captured['stamps']
+  readonly mark: number
+}
+
+export class Stamps {
+  epoch = 1
+  readonly #clock: Clock
+  readonly #link: Link
+  readonly #namespace: string
+  readonly #cells = new Map<string, Cell>()
+  #seq = 0
+  #rules: readonly Rule[] = []
+  /** Patterns on their way to the store: until they have a number they kill whatever they match. */
+  readonly #pending = new Set<Omit<Rule, 'n'>>()
+  /** Epoch when last something was forgotten that cannot be told name by name. */
+  #blurredAt = 0
+  /** Called with the names of stamps made anew because the store had none. */
+  onCreated: (names: readonly string[]) => void = () => undefined
+
+  constructor(namespace: string, clock: Clock, link: Link) {
+    this.#namespace = namespace
+    this.#clock = clock
+    this.#link = link
+  }
+
+  #cell(name: string): Cell {
+    let cell = this.#cells.get(name)
+    if (cell === undefined) {
+      if (this.#cells.size >= MOST_CELLS) this.#dropOldest()
+      cell = { name, value: undefined, since: 0, changedAt: 0, version: 0, pinned: false }
+      this.#cells.set(name, cell)
+    }
+    return cell
+  }
+
+  #dropOldest(): void {
+    for (const cell of this.#cells.values()) {
+      if (cell.pinned || !cell.name.startsWith('g:')) continue
+      this.#cells.delete(cell.name)
+      this.#blurredAt = ++this.epoch
+      return
+    }
+  }
+
+  get #shared(): boolean {
+    return this.#link.store !== undefined
+  }
+
+  /** The stamps of `names` as they are now; undefined when the store must be asked first (`know`). */
+  capture(names: readonly string[]): Captured | undefined {
+    const stamps = []
+    for (const name of names) {
+      const cell = this.#cell(name)
+      if (cell.value === undefined) {
+        if (this.#shared) return undefined
+        this.#learn(cell, randomHex(8))
+      }
+      stamps.push({ name, value: cell.value ?? '' })
+    }
+    return { stamps, mark: this.#seq }
+  }
+
+  /**
+   * The stamps of tags that only the value named, for a load that began at `startedAt` in `epoch`; undefined when one
+   * of them may have changed since: then the value must not be stored. A stamp first seen after the load began is
+   * judged by its age on the store's own clock.
+   */
+  async captureLate(names: readonly string[], startedAt: number, epoch: number): Promise<Captured | undefined> {
+    const unknown = names.filter(name => this.#cells.get(name)?.value === undefined)
+    const young = unknown.length > 0 && this.#shared ? await this.#fetch(unknown) : new Map<string, number>()
+    if (this.#blurredAt > epoch) return undefined
+    for (const name of names) {
+      const cell = this.#cell(name)
+      if (cell.changedAt > epoch) return undefined
+      const age = young.get(name)
+      if (age !== undefined && age < this.#clock.now() - startedAt + AGE_MARGIN) return undefined
+    }
+    return this.capture(names)
+  }
+
+  /** True when none of the names changed after `epoch`, as far as this process heard. */
+  unchangedSince(names: readonly string[], epoch: number): boolean {
+    return this.#blurredAt <= epoch && names.every(name => (this.#cells.get(name)?.changedAt ?? 0) <= epoch)
+  }
+
+  /** Asks the store for every name not known here. Rejects if the store fails. */
+  async know(names: readonly string[]): Promise<void> {
+    if (!this.#shared) return
+    const unknown = names.filter(name => this.#cell(name).value === undefined)
+    if (unknown.length > 0) await this.#fetch(unknown)
+  }
+
+  judge(entry: Judged, type: string, key: string): Verdict {
+    for (const stamp of entry.stamps) {
+      const value = this.#cells.get(stamp.name)?.value
+      if (value === undefined) return this.#shared ? 'unknown' : 'dead'
+      if (value !== stamp.value) return 'dead'
+    }
+    for (const rule of this.#rules) if (rule.n > entry.mark && matches(rule, type, key)) return 'dead'
+    for (const rule of this.#pending) if (matches(rule, type, key)) return 'dead'
+    return 'alive'
+  }
+
+  #learn(cell: Cell, value: string): void {
+    cell.value = value
+    cell.since = this.#clock.now()
+  }
+
+  /** Fetches, and makes what is missing. Returns the age by the store's clock of each stamp that was there. */
+  async #fetch(names: readonly string[]): Promise<Map<string, number>> {
+    const cells = names.map(name => this.#cell(name))
+    const versions = cells.map(cell => cell.version)
+    const keys = names.map(name => stampKey(this.#namespace, name))
+    const records = await this.#link.call(store => store.getMany(keys))
+    const ages = new Map<string, number>()
+    const created: string[] = []
+    for (const [i, cell] of cells.entries()) {
+      const stored = readStamp(records[i], keys[i] ?? '')
+      const found = stored === undefined ? await this.#create(cell.name) : { ...stored, made: false }
+      if (found.made) created.push(cell.name)
+      // Invalidated while we asked: what we have is older. It stays unknown, and whoever needs it asks again.
+      if (cell.version !== versions[i] || cell.pinned) continue
+      this.#adopt(cell, found.text)
+      if (!found.made) {
+        ages.set(cell.name, STAMP_TTL - found.remaining)
+        if (found.remaining < STAMP_TTL / 2) this.#prolong(cell.name, records[i])
+      }
+    }
+    if (created.length > 0) this.onCreated(created)
+    return ages
+  }
+
+  #adopt(cell: Cell, text: string): void {
+    if (cell.name !== NAMESPACE) {
+      this.#learn(cell, text)
+      return
+    }
+    const state = readNamespace(text)
+    this.#learn(cell, state.stamp)
+    this.#seq = state.seq
+    this.#rules = state.rules
+    this.epoch++
+  }
+
+  /** Makes a stamp nobody has made: the lease decides between several who try. */
+  async #create(name: string): Promise<{ text: string; made: boolean; remaining: number }> {
+    const key = stampKey(this.#namespace, name)
+    const token = newToken()
+    for (let attempt = 0; attempt < CREATE_TRIES; attempt++) {
+      const { record, granted } = await this.#link.call(store => store.claim(key, { token, ttl: CREATE_LEASE }))
+      const found = readStamp(record, key)
+      if (found !== undefined) return { ...found, made: false }
+      if (granted) {
+        const text = name === NAMESPACE ? JSON.stringify({ stamp: randomHex(8), seq: 0, rules: [] }) : randomHex(8)
+        const done = await this.#link.call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL))
+        if (done) return { text, made: true, remaining: STAMP_TTL }
+      } else if (record !== undefined) {
+        // Damaged: take its place.
+        await this.#link.call(store => store.delete([key]))
+      } else await pause(this.#clock, 10)
+    }
+    throw new PalierError('PALIER_STORE_FAILED', `the stamp "${name}" could not be made: its lease is never free`)
+  }
+
+  #record(key: string, text: string): Uint8Array {
+    const payload = Buffer.from(text)
+    const head = { key, createdAt: this.#clock.wall(), ttl: STAMP_TTL, grace: 0, cost: 0, mark: 0, form: 0 }
+    return encodeRecord({ ...head, size: payload.length, stamps: [] }, payload)
+  }
+
+  /** Writes the same stamp again, unless it changed meanwhile; a failure only means that somebody tries later. */
+  #prolong(name: string, record: StoredRecord | undefined): void {
+    const key = stampKey(this.#namespace, name)
+    const text = readStamp(record, key)?.text
+    if (record === undefined || text === undefined) return
+    const token = newToken()
+    const claim = { token, ttl: CREATE_LEASE, seen: recordHead(record.bytes) }
+    this.#link
+      .call(store => store.claim(key, claim))
+      .then(({ granted }) =>
+        granted ? this.#link.call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL)) : false,
+      )
+      .catch(() => undefined)
+  }
+
+  /** Gives each name a new stamp in this process, at once; the store still has to be told (`share`). */
+  renew(names: readonly string[]): void {
+    for (const name of names) {
+      const cell = this.#cell(name)
+      cell.version++
+      this.#learn(cell, randomHex(8))
+      cell.changedAt = ++this.epoch
+      if (name === NAMESPACE) {
+        this.#seq = 0
+        this.#rules = []
+      }
+    }
+  }
+
+  /** Writes the present stamps of `names` to the store. Rejects if the store fails. */
+  async share(names: readonly string[]): Promise<void> {
+    const versions = names.map(name => this.#cell(name).version)
+    await Promise.all(
+      names.map(name => {
+        const key = stampKey(this.#namespace, name)
+        const value = this.#cell(name).value ?? randomHex(8)
+        const text = name === NAMESPACE ? JSON.stringify({ stamp: value, seq: 0, rules: [] }) : value
+        return this.#link.call(store => store.set(key, this.#record(key, text), STAMP_TTL))
+      }),
+    )
+    // Somebody else's change arrived while ours was on its way: only the store knows which came last.
+    names.forEach((name, i) => {
+      if (this.#cell(name).version !== versions[i]) this.forget([name])
+    })
+  }
+
+  /** While pinned, a stamp here is believed over the store's: it waits in the outbox. */
+  pin(name: string, pinned: boolean): void {
+    this.#cell(name).pinned = pinned
+  }
+
+  /** Somebody changed these: ask the store before believing them again. */
+  forget(names: readonly string[]): void {
+    for (const name of names) {
+      const cell = this.#cell(name)
+      cell.version++
+      cell.changedAt = ++this.epoch
+      if (!cell.pinned) cell.value = undefined
+    }
+  }
+
+  /** Somebody made these because the store had lost them: only who knows another value must ask again. */
+  forgetKnown(names: readonly string[]): void {
+    this.forget(names.filter(name => this.#cells.get(name)?.value !== undefined))
+  }
+
+  /** Messages may have been missed: nothing is known any more. */
+  forgetAll(): void {
+    for (const cell of this.#cells.values()) {
+      cell.version++
+      if (!cell.pinned) cell.value = undefined
+    }
+    this.#blurredAt = ++this.epoch
+  }
+
+  /** A pattern kills from now on in this process. The returned function writes the rule to the store; it may be called again. */
+  addRule(glob: string, type: string | undefined): () => Promise<number> {
+    const rule = type === undefined ? { glob } : { glob, type }
+    this.epoch++
+    if (!this.#shared) {
+      this.#rules = [...this.#rules, { ...rule, n: ++this.#seq }]
+      return () => Promise.resolve(this.#seq)
+    }
+    this.#pending.add(rule)
+    return async () => {
+      let number = 0
+      await this.#changeNamespace(state => {
+        number = state.seq + 1
+        const rested = state.rules.filter(one => one.sweptAt === undefined || this.#clock.wall() - one.sweptAt < RULE_REST)
+        // Too many rules would slow every read: a new namespace stamp says the same and more.
+        if (rested.length >= MOST_RULES) return { stamp: randomHex(8), seq: 0, rules: [] }
+        return { stamp: state.stamp, seq: number, rules: [...rested, { ...rule, n: number }] }
+      })
+      this.#pending.delete(rule)
+      this.epoch++
+      return number
+    }
+  }
+
+  /** Everything the rule matched is gone: it may be dropped after a rest. */
+  async ruleSwept(number: number): Promise<void> {
+    const sweptAt = this.#clock.wall()
+    const swept = (rules: readonly Rule[]): Rule[] => rules.map(rule => (rule.n === number ? { ...rule, sweptAt } : rule))
+    if (this.#shared) await this.#changeNamespace(state => ({ ...state, rules: swept(state.rules) }))
+    else this.#rules = this.#rules.filter(rule => rule.n !== number)
+  }
+
+  /** Compare and set on the namespace's record: read with a stolen lease, commit only if nobody stole it back. */
+  async #changeNamespace(change: (state: NamespaceState) => NamespaceState): Promise<void> {
+    const key = stampKey(this.#namespace, NAMESPACE)
+    for (let attempt = 0; attempt < CREATE_TRIES; attempt++) {
+      const token = newToken()
+      const { record } = await this.#link.call(store => store.claim(key, { token, ttl: CREATE_LEASE, steal: true }))
+      const text = readStamp(record, key)?.text
+      const before = text === undefined ? { stamp: randomHex(8), seq: 0, rules: [] } : readNamespace(text)
+      const after = JSON.stringify(change(before))
+      if (await this.#link.call(store => store.commit(key, token, this.#record(key, after), STAMP_TTL))) {
+        const cell = this.#cell(NAMESPACE)
+        cell.version++
+        if (!cell.pinned) this.#adopt(cell, after)
+        return
+      }
+      await pause(this.#clock, 2)
+    }
+    throw new PalierError('PALIER_STORE_FAILED', 'the namespace record could not be changed: others change it without end')
+  }
+}
+
+function matches(rule: Omit<Rule, 'n'>, type: string, key: string): boolean {
+  if (rule.type === undefined) return matchesGlob(rule.glob, logicalKey(type, key))
+  return rule.type === type && matchesGlob(rule.glob, key)
+}
+
+function readStamp(record: StoredRecord | undefined, key: string): { text: string; remaining: number } | undefined {
+  const decoded = record === undefined ? undefined : decodeRecord(record.bytes)
+  if (record === undefined || decoded === undefined || decoded.key !== key) return undefined
+  return { text: Buffer.from(decoded.payload).toString('utf8'), remaining: record.remaining }
+}
+
+function readNamespace(text: string): NamespaceState {
+  try {
+    const state = JSON.parse(text) as NamespaceState
+    if (typeof state.stamp === 'string' && Array.isArray(state.rules)) return state
+  } catch {
+    // Written by something else: a stamp no entry carries makes everything a miss, which is the safe answer.
+  }
+  return { stamp: randomHex(8), seq: 0, rules: [] }
+}
+
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise(resolve => {
+    clock.after(ms, resolve)
+  })
+}

@@ -1,0 +1,9 @@
+/**
+ * What the library's own suite is made of, for the authors of stores and for applications that want to see how they
+ * behave when a store fails: a clock moved by hand, the contracts as lists of cases, and a store that fails on demand.
+ */
+export { type BusUnderTest, busContract } from './testing/bus-contract.ts'
+export type { ContractCase, StoreUnderTest } from './testing/case.ts'
+export { type ManualClock, manualClock } from './testing/clock.ts'
+export { type FaultRule, type FaultTarget, type FaultyStore, faulty } from './testing/faulty.ts'
+export { type StoreContractOptions, storeContract } from './testing/store-contract.ts'

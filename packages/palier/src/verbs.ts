@@ -1,0 +1,467 @@
+import type { Clock } from './clock.ts'
+import {
+  type Core,
+  createTarget,
+  nearEntry,
+  reportError,
+  type Target,
+  type TypeState,
+  valueOf,
+} from './core.ts'
+import { type Entry, refreshesEarly } from './entry.ts'
+import { badOption, PalierError } from './errors.ts'
+import type { MissReason } from './events.ts'
+import { Flight, type Landing } from './flight.ts'
+import { checkName, checkUnprotected, entryId, logicalKey } from './key.ts'
+import { awaitLanding, type Factory, joinable, load, type LoadMode, newFlight, read } from './load.ts'
+import { addValue, deleteKeys, expireEntry, type Receipt, setValue, touchEntry } from './mutate.ts'
+import { type CallOptions, callPolicy } from './options.ts'
+
+/** A value with where it came from. */
+export interface Fetched<V> {
+  readonly value: V
+  readonly outcome: 'hit' | 'stale' | 'miss'
+  /** `near`, the name of the shared store, or `source`. */
+  readonly tier: string
+  /** Milliseconds since its load began. */
+  readonly age: number
+  /** Milliseconds for which it is still fresh; 0 when stale or not kept. */
+  readonly ttl: number
+}
+
+/** What is known of an entry without touching it. */
+export interface Peeked<V> {
+  readonly value: V
+  readonly state: 'fresh' | 'stale'
+  readonly tier: string
+  readonly age: number
+  readonly ttl: number
+  readonly tags: readonly string[]
+}
+
+export type ReadOptions = Pick<CallOptions, 'subject'>
+export type SetOptions = Pick<CallOptions, 'ttl' | 'grace' | 'tags' | 'subject' | 'negativeTtl'>
+
+/**
+ * What can be done with the entries of one type. Keys are texts of any length and any characters. Values are plain
+ * data, dates, maps, sets, big integers and binary data; plain values are handed out frozen, others as a copy for each
+ * reader. A store that fails never fails a read: it is a miss and an `error` event.
+ */
+export interface Verbs<V> {
+  /** The value if it is fresh, else undefined. */
+  get<T extends V = V>(key: string, options?: ReadOptions): Promise<T | undefined>
+  /** The values in the order of the keys; one round trip for all that are not near. */
+  getMany<T extends V = V>(keys: readonly string[], options?: ReadOptions): Promise<(T | undefined)[]>
+  has(key: string, options?: ReadOptions): Promise<boolean>
+  /** The entry as it stands, fresh or stale, counted as no hit and kept nowhere nearer. */
+  peek<T extends V = V>(key: string, options?: ReadOptions): Promise<Peeked<T> | undefined>
+  /**
+   * The fresh value, or the one `factory` makes, which is then kept. However many ask at once, in however many
+   * processes, the factory runs once. Rejects with the factory's own error unless a stale value may be served, and
+   * with PALIER_FACTORY_TIMEOUT. `undefined` is not kept; `null` is a value.
+   */
+  getOrSet<T extends V>(key: string, factory: Factory<T>, options?: CallOptions): Promise<T>
+  /** `getOrSet`, telling where the value came from. */
+  fetch<T extends V>(key: string, factory: Factory<T>, options?: CallOptions): Promise<Fetched<T>>
+  /**
+   * The values of all keys; the factory is called once with those that are missing, and answers in their order. Keys
+   * that another process was loading at that moment, and did not finish, are asked for in a later call.
+   */
+  getOrSetMany<T extends V>(
+    keys: readonly string[],
+    factory: (missing: readonly string[]) => readonly T[] | Promise<readonly T[]>,
+    options?: CallOptions,
+  ): Promise<T[]>
+  /** Keeps the value in place of any other. Rejects with PALIER_NOT_ENCODABLE or PALIER_TOO_LARGE. */
+  set(key: string, value: V, options?: SetOptions): Promise<Receipt>
+  setMany(entries: Iterable<readonly [string, V]>, options?: SetOptions): Promise<Receipt>
+  /** Keeps the value only if no fresh one is there. True for one caller at most, in any process. */
+  add(key: string, value: V, options?: SetOptions): Promise<boolean>
+  /** Gives a fresh entry its whole ttl again. False when there is none. */
+  touch(key: string, options?: SetOptions): Promise<boolean>
+  /** Ends the freshness of an entry; during its grace it may still be served if the factory fails. */
+  expire(key: string, options?: SetOptions): Promise<boolean>
+  delete(key: string, options?: ReadOptions): Promise<Receipt>
+  deleteMany(keys: readonly string[], options?: ReadOptions): Promise<Receipt>
+}
+
+/** One near hit in this many is timed. */
+const SAMPLE = 256
+
+export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
+  const { counters, space, policy } = type
+  const { clock, stamps, nearCounters, events } = core
+  const scoped = policy.scope !== 'public'
+  let sampled = 0
+
+  function open(): void {
+    if (core.closed.signal.aborted) throw new PalierError('PALIER_CLOSED', 'the cache was closed')
+  }
+
+  function target(key: string, options: CallOptions | undefined): Target {
+    open()
+    checkName('key', key)
+    checkUnprotected('key', logicalKey(type.name, key), core.protect)
+    const subject = options?.subject
+    if (scoped) checkName(`subject (entries of type "${type.name}" belong to a ${policy.scope})`, subject)
+    else if (subject !== undefined) throw badOption('subject', `none: entries of type "${type.name}" are public`, subject)
+    return createTarget(core, type, key, subject, entryId(key, subject), callPolicy(policy, options))
+  }
+
+  function countHit(key: string, tier: string): void {
+    counters.hits++
+    if (events.wants('hit')) events.emit('hit', { type: type.name, key, tier })
+  }
+
+  /** The fresh entry of the near tier when nothing at all has to be looked into; what almost every call ends with. */
+  function quick(key: string, now: number): Entry | undefined {
+    if (now >= core.trust.trustedUntil && !core.trust.poll()) return undefined
+    const entry = space.get(key)
+    if (entry === undefined || now >= entry.quickUntil || entry.epoch !== stamps.epoch) return undefined
+    counters.hits++
+    nearCounters.hits++
+    if (++sampled === SAMPLE) {
+      sampled = 0
+      nearCounters.latency.add(clock.now() - now)
+    }
+    if (wantsHits()) events.emit('hit', { type: type.name, key, tier: 'near' })
+    return entry
+  }
+
+  const wantsHits = (): boolean => events.wants('hit')
+  const canBeQuick = core.enabled && !scoped
+
+  function miss(at: Target, reason: MissReason): void {
+    counters.reasons[reason]++
+    if (events.wants('miss')) events.emit('miss', { type: type.name, key: at.key, reason })
+  }
+
+  function fresh(entry: Entry | undefined): entry is Entry {
+    return entry !== undefined && clock.now() < entry.freshUntil
+  }
+
+  function nearHit(at: Target): void {
+    nearCounters.hits++
+    countHit(at.key, 'near')
+  }
+
+  /** Looks near, then in the shared store, without running anything. */
+  async function find(at: Target): Promise<Landing> {
+    const near = await nearEntry(core, at)
+    if (fresh(near)) return { entry: near, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
+    const under = core.reads.find(at.full)
+    if (under?.result !== undefined && under.epoch === stamps.epoch) return under.result
+    return core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight))
+  }
+
+  async function get(at: Target): Promise<unknown> {
+    if (!core.enabled) return void miss(at, 'disabled')
+    const landing = await find(at)
+    if (landing.outcome !== 'hit' || landing.entry === undefined) {
+      return void miss(at, landing.outcome === 'stale' ? 'expired' : landing.reason)
+    }
+    if (landing.tier === 'near') nearHit(at)
+    else countHit(at.key, landing.tier)
+    return valueOf(landing.entry)
+  }
+
+  function describe(landing: Landing): Fetched<unknown> {
+    const { entry, outcome, tier } = landing
+    if (entry === undefined) return { value: landing.raw, outcome, tier, age: 0, ttl: 0 }
+    const now = clock.now()
+    const age = Math.max(0, Math.round(now - entry.loadedAt))
+    return { value: valueOf(entry), outcome, tier, age, ttl: Math.max(0, Math.round(entry.freshUntil - now)) }
+  }
+
+  function launch(at: Target, factory: Factory<unknown>, mode: LoadMode): { flight: Flight; result: Promise<Landing> } {
+    const flight = newFlight(core, at)
+    const result = core.loads.launch(at.full, flight, one => load(core, at, one, factory, mode))
+    return { flight, result }
+  }
+
+  /** A fresh near entry, refreshed behind the caller's back when it is near its end; or a stale one whose refresh just failed. */
+  async function servable(at: Target, factory: Factory<unknown>): Promise<Landing | undefined> {
+    const entry = await nearEntry(core, at)
+    if (entry === undefined) return undefined
+    const now = clock.now()
+    if (now < entry.freshUntil) {
+      if (core.loads.find(at.full) === undefined && refreshesEarly(entry, now, at.policy.early, Math.random())) {
+        launch(at, factory, 'refresh')
+      }
+      return { entry, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
+    }
+    if (now < entry.retryAt) return { entry, raw: undefined, outcome: 'stale', tier: 'near', reason: 'expired' }
+    return undefined
+  }
+
+  async function disabledLoad(at: Target, factory: Factory<unknown>): Promise<Landing> {
+    const nowhere = { key: at.key, signal: core.closed.signal, stale: undefined }
+    const ignored = (): void => undefined
+    const raw = await factory({ ...nowhere, ttl: ignored, tags: ignored, skip: ignored })
+    return { entry: undefined, raw, outcome: 'miss', tier: 'source', reason: 'disabled' }
+  }
+
+  async function obtain(at: Target, factory: Factory<unknown>, anew: boolean): Promise<Landing> {
+    if (!core.enabled) return disabledLoad(at, factory)
+    await core.link.settled
+    for (;;) {
+      const near = anew ? undefined : await servable(at, factory)
+      if (near !== undefined) return near
+      const joined = anew ? undefined : joinable(core, at)
+      if (joined?.result === undefined) {
+        if (anew) core.loads.detach(at.full)
+        const { flight, result } = launch(at, factory, anew ? 'anew' : 'missing')
+        return awaitLanding(core, at, flight, result)
+      }
+      const joinedIn = stamps.epoch
+      const landing = await awaitLanding(core, at, joined, joined.result)
+      const late = joined.late.length > 0 && joinedIn > joined.epoch && !stamps.unchangedSince(joined.late, joined.epoch)
+      if (!late) return landing
+    }
+  }
+
+  function settle(at: Target, landing: Landing): Landing {
+    if (landing.outcome === 'stale') counters.staleHits++
+    else if (landing.outcome === 'miss') miss(at, landing.reason)
+    else if (landing.tier === 'near') nearHit(at)
+    else countHit(at.key, landing.tier)
+    return landing
+  }
+
+  async function obtainValue(at: Target, factory: Factory<unknown>, anew: boolean): Promise<unknown> {
+    const { entry, raw } = settle(at, await obtain(at, factory, anew))
+    return entry === undefined ? raw : valueOf(entry)
+  }
+
+  async function getMany(keys: readonly string[], options: ReadOptions | undefined): Promise<unknown[]> {
+    const targets = keys.map(key => target(key, options))
+    const found = await findMany(targets)
+    return targets.map((at, i) => {
+      const entry = found[i]
+      if (entry === undefined) return undefined
+      countHit(at.key, entry.tier)
+      return valueOf(entry.entry)
+    })
+  }
+
+  async function findMany(targets: readonly Target[]): Promise<({ entry: Entry; tier: string } | undefined)[]> {
+    await core.link.settled
+    const found = await Promise.all(
+      targets.map(async at => {
+        const entry = core.enabled ? await nearEntry(core, at) : undefined
+        return fresh(entry) ? { entry, tier: 'near' } : undefined
+      }),
+    )
+    const missing = targets.filter((_at, i) => found[i] === undefined)
+    const landed = core.enabled ? await readMany(missing) : new Map<Target, Landing>()
+    return targets.map((at, i) => {
+      const near = found[i]
+      if (near !== undefined) {
+        nearCounters.hits++
+        return near
+      }
+      const landing = landed.get(at)
+      if (landing?.outcome === 'hit' && landing.entry !== undefined) return { entry: landing.entry, tier: landing.tier }
+      miss(at, core.enabled ? (landing?.outcome === 'stale' ? 'expired' : (landing?.reason ?? 'absent')) : 'disabled')
+      return undefined
+    })
+  }
+
+  /** One `getMany` for all, handed out to a read flight each, so that an invalidation meanwhile detaches its own. */
+  async function readMany(targets: readonly Target[]): Promise<Map<Target, Landing>> {
+    const landed = new Map<Target, Landing>()
+    if (targets.length === 0 || core.link.store === undefined) return landed
+    const unique = [...new Map(targets.map(at => [at.full, at])).values()]
+    const batch = core.link.usable()
+      ? core.link.call(store => store.getMany(unique.map(at => at.full)))
+      : Promise.reject(new PalierError('PALIER_STORE_FAILED', core.link.reason))
+    batch.catch((error: unknown) => reportError(core, 'getMany', error))
+    const byKey = new Map<string, Promise<Landing>>()
+    unique.forEach((at, i) => {
+      const one = batch.then(records => records[i])
+      byKey.set(at.full, core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight, one)))
+    })
+    for (const at of targets) {
+      const landing = await byKey.get(at.full)
+      if (landing !== undefined) landed.set(at, landing)
+    }
+    return landed
+  }
+
+  /** The missing keys become flights of one shared factory call, so that each is leased, fenced and joined like any other. */
+  async function getOrSetMany(
+    keys: readonly string[],
+    factory: ManyFactory,
+    options: CallOptions | undefined,
+  ): Promise<unknown[]> {
+    const targets = keys.map(key => target(key, options))
+    const found = options?.fresh === true ? [] : await findMany(targets)
+    const batch = createBatch(clock, factory, new Set(targets.filter((_at, i) => found[i] === undefined).map(at => at.key)))
+    return Promise.all(
+      targets.map(async (at, i) => {
+        const entry = found[i]
+        if (entry !== undefined) {
+          countHit(at.key, entry.tier)
+          return valueOf(entry.entry)
+        }
+        try {
+          const landing = await obtain(at, ({ key }) => batch.value(key), options?.fresh === true)
+          return landing.entry === undefined ? landing.raw : valueOf(landing.entry)
+        } finally {
+          batch.done(at.key)
+        }
+      }),
+    )
+  }
+
+  async function peek(at: Target): Promise<Peeked<unknown> | undefined> {
+    if (!core.enabled) return undefined
+    const near = await nearEntry(core, at)
+    // Detached from the start: a look must not bring anything nearer.
+    const flight = newFlight(core, at)
+    flight.detached = true
+    const landing: Landing =
+      near === undefined
+        ? await read(core, at, flight)
+        : { entry: near, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
+    const { entry } = landing
+    if (entry === undefined) return undefined
+    const { value, age, ttl } = describe(landing)
+    const tags = entry.stamps.filter(stamp => stamp.name.startsWith('g:')).map(stamp => stamp.name.slice(2))
+    return { value, state: fresh(entry) ? 'fresh' : 'stale', tier: landing.tier, age, ttl, tags }
+  }
+
+  const off: Receipt = { local: true, shared: 'none' }
+
+  return {
+    get(key, options) {
+      if (canBeQuick && options === undefined) {
+        const entry = quick(key, clock.now())
+        if (entry !== undefined) return Promise.resolve(entry.value) as Promise<never>
+      }
+      return attempt(() => get(target(key, options))) as Promise<never>
+    },
+    getMany: (keys, options) => attempt(() => getMany(keys, options)) as Promise<never[]>,
+    has: (key, options) => attempt(async () => core.enabled && (await find(target(key, options))).outcome === 'hit'),
+    peek: (key, options) => attempt(() => peek(target(key, options))) as Promise<never>,
+    getOrSet(key, factory, options) {
+      if (canBeQuick && (options === undefined || options.fresh !== true)) {
+        const entry = quick(key, clock.now())
+        if (entry !== undefined) return Promise.resolve(entry.value) as Promise<never>
+      }
+      return attempt(() => obtainValue(target(key, options), checkFactory(factory), options?.fresh === true)) as Promise<never>
+    },
+    fetch: (key, factory, options) =>
+      attempt(async () => {
+        const at = target(key, options)
+        return describe(settle(at, await obtain(at, checkFactory(factory), options?.fresh === true)))
+      }) as Promise<never>,
+    getOrSetMany: (keys, factory, options) => attempt(() => getOrSetMany(keys, checkFactory(factory), options)) as Promise<never[]>,
+    set: (key, value, options) =>
+      attempt(() => {
+        const at = target(key, options)
+        return core.enabled ? setValue(core, at, checkValue(at.key, value)) : Promise.resolve(off)
+      }),
+    setMany: (entries, options) =>
+      attempt(async () => {
+        const writes = [...entries].map(([key, value]) => [target(key, options), checkValue(key, value)] as const)
+        if (!core.enabled) return off
+        return worst(await Promise.all(writes.map(([at, value]) => setValue(core, at, value))))
+      }),
+    add: (key, value, options) =>
+      attempt(() => {
+        const at = target(key, options)
+        return core.enabled ? addValue(core, at, checkValue(key, value)) : Promise.resolve(false)
+      }),
+    touch: (key, options) => attempt(() => core.enabled ? touchEntry(core, target(key, options)) : Promise.resolve(false)),
+    expire: (key, options) => attempt(() => core.enabled ? expireEntry(core, target(key, options)) : Promise.resolve(false)),
+    delete: (key, options) => attempt(() => remove([target(key, options)])),
+    deleteMany: (keys, options) => attempt(() => remove(keys.map(key => target(key, options)))),
+  }
+
+  function remove(targets: readonly Target[]): Promise<Receipt> {
+    return core.enabled ? deleteKeys(core, targets) : Promise.resolve(off)
+  }
+}
+
+/** Misuse is the caller's rejection, in one form for sync and async mistakes alike. */
+async function attempt<T>(run: () => T | Promise<T>): Promise<T> {
+  return run()
+}
+
+function checkFactory<F>(factory: F): F {
+  if (typeof factory !== 'function') throw badOption('factory', 'a function', factory)
+  return factory
+}
+
+function checkValue(key: string, value: unknown): unknown {
+  if (value === undefined) {
+    throw new PalierError('PALIER_NOT_ENCODABLE', `the value of "${key}": expected anything but undefined; store null for "there is none"`, { key })
+  }
+  return value
+}
+
+const ORDER: readonly Receipt['shared'][] = ['none', 'acked', 'pending', 'refused']
+
+/** One receipt for several mutations: the least that can be said of all. */
+function worst(receipts: readonly Receipt[]): Receipt {
+  const shared = receipts.reduce<Receipt['shared']>(
+    (low, { shared: one }) => (ORDER.indexOf(one) > ORDER.indexOf(low) ? one : low),
+    'none',
+  )
+  return { local: receipts.every(receipt => receipt.local), shared }
+}
+
+type ManyFactory = (missing: readonly string[]) => readonly unknown[] | Promise<readonly unknown[]>
+
+interface Batch {
+  /** Called by the flight of one key when it must be loaded. */
+  value(key: string): Promise<unknown>
+  /** The key needs no load, or has it: whoever waits for company need not wait for this one. */
+  done(key: string): void
+}
+
+/**
+ * How long the keys of one batch wait for each other. Bounded, because a key that another process is loading may take
+ * long, and two batches that waited for each other's keys would wait for ever.
+ */
+const GATHER = 20
+
+/** Gathers the loads that several keys turn out to need into one call of the factory. */
+function createBatch(clock: Clock, factory: ManyFactory, open: Set<string>): Batch {
+  let wanted = new Map<string, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
+  let cancel: (() => void) | undefined
+
+  async function run(): Promise<void> {
+    cancel?.()
+    cancel = undefined
+    const calls = wanted
+    wanted = new Map()
+    const keys = [...calls.keys()]
+    try {
+      const values = await factory(keys)
+      if (!Array.isArray(values) || values.length !== keys.length) {
+        throw badOption('the result of the factory', `an array of ${keys.length} values, one per missing key`, values)
+      }
+      keys.forEach((key, i) => calls.get(key)?.resolve(values[i]))
+    } catch (error) {
+      for (const call of calls.values()) call.reject(error)
+    }
+  }
+
+  const done = (key: string): void => {
+    open.delete(key)
+    if (open.size === 0 && wanted.size > 0) void run()
+  }
+
+  return {
+    value(key) {
+      return new Promise((resolve, reject) => {
+        wanted.set(key, { resolve, reject })
+        cancel ??= clock.after(GATHER, () => void run())
+        done(key)
+      })
+    },
+    done,
+  }
+}

@@ -1,0 +1,60 @@
+// npm test: every static check, then every test with coverage. With arguments (npm test -- <file or vitest option>):
+// only those tests. The last line is always "N passed, N failed"; a check counts as one, as a test does.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureInstalled, ensureRedisServer } from './bootstrap.mjs'
+import { check, step } from './check.mjs'
+import { run, tool } from './run.mjs'
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    // Vitest did not live to write it: told by its exit code.
+    return { testResults: [] }
+  }
+}
+
+/** Tests passed and failed; a file that failed before or beside its tests counts as one failure more. */
+function countTests({ testResults }) {
+  const counts = { passed: 0, failed: 0, skipped: [] }
+  for (const file of testResults) {
+    const failedBefore = counts.failed
+    for (const test of file.assertionResults) {
+      if (test.status === 'passed') counts.passed++
+      else if (test.status === 'failed') counts.failed++
+      else counts.skipped.push(test.fullName)
+    }
+    if (file.status === 'failed' && counts.failed === failedBefore) counts.failed++
+  }
+  return counts
+}
+
+async function runTests(extra) {
+  const directory = mkdtempSync(join(tmpdir(), 'palier-test-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const report = join(directory, 'report.json')
+  const whole = extra.length === 0
+  let counts = { passed: 0, failed: 0, skipped: [] }
+  await step(whole ? 'tests and coverage' : 'tests', async () => {
+    const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const { code } = await run(tool('vitest'), [...args, ...(whole ? ['--coverage'] : extra)])
+    counts = countTests(readReport(report))
+    // Coverage under its bar, an unhandled rejection, a crash, no test found: failures that no test carries.
+    if (code !== 0 && counts.failed === 0) counts.failed = 1
+    return code === 0 && counts.failed === 0
+  })
+  if (counts.skipped.length > 0) console.log(`skipped: ${counts.skipped.join('; ')}`)
+  return counts
+}
+
+const extra = process.argv.slice(2)
+await ensureInstalled()
+await ensureRedisServer()
+const checks = extra.length === 0 ? await check() : { passed: 0, failed: 0 }
+const tests = await runTests(extra)
+const passed = checks.passed + tests.passed
+const failed = checks.failed + tests.failed
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
