@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { createCache } from 'palier'
+import { createCache, type Stats, type Status } from 'palier'
 
 /**
  * The only file that knows the cache. Reads name a type, a key and tags; writes name the tags they touched. The cache
@@ -28,8 +28,8 @@ export interface Caching {
   read<V>(type: CacheType, key: string, tags: readonly Tag[], load: Load<V>): Promise<Served<V>>
   /** Call it after the commit and before the answer. Never rejects. */
   forget(tags: readonly Tag[]): Promise<void>
-  stats(): object
-  status(): object
+  stats(): Stats
+  status(): Status
   ready(): Promise<void>
   close(): Promise<void>
 }

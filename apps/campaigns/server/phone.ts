@@ -1,5 +1,6 @@
 /** What a person reads when a number is refused. */
-export const PHONE_EXPECTED = 'a phone number in E.164 form: a plus, the country code, 8 to 15 digits in all, such as +33612345678'
+export const PHONE_EXPECTED =
+  'a phone number in E.164 form: a plus, the country code, 8 to 15 digits in all, such as +33612345678'
 
 const SEPARATORS = /[\s().\-\u00a0\u202f]/g
 const E164 = /^\+[1-9]\d{7,14}$/

@@ -120,7 +120,12 @@ function readNumbers(schema: Described, value: unknown): unknown {
   return Object.fromEntries(entries)
 }
 
-const PARTS: Readonly<Record<string, string>> = { body: 'body', querystring: 'query', params: 'path', headers: 'header' }
+const PARTS: Readonly<Record<string, string>> = {
+  body: 'body',
+  querystring: 'query',
+  params: 'path',
+  headers: 'header',
+}
 const FAULTS = Symbol('faults')
 
 interface Refusal extends Error {

@@ -1,7 +1,7 @@
 import { type Cached, createCached } from './cached.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createCodec } from './codec.ts'
-import { type Core, reportError, stampNamesOf, type Trust, type TypeState } from './core.ts'
+import { type Core, reportError } from './core.ts'
 import type { Backend, Detection, TraceStep } from './detect.ts'
 import { toMilliseconds } from './duration.ts'
 import type { Entry } from './entry.ts'
@@ -9,27 +9,20 @@ import { type Setting, type Settings, shownSettings } from './environment.ts'
 import { badOption, PalierError } from './errors.ts'
 import { createEvents, type EventName, type HealthState, type Listener } from './events.ts'
 import { createFlights } from './flight.ts'
-import { checkName, checkUnprotected, entryPrefix, PROTECTED_PREFIXES } from './key.ts'
+import { ALL_DOUBT, forgetEverything, listen, NO_DOUBT } from './hearing.ts'
+import { checkName, checkUnprotected, PROTECTED_PREFIXES } from './key.ts'
 import { createLeases } from './lease.ts'
 import { createLink } from './link.ts'
 import { attachLogger } from './log.ts'
-import { decodeMessage, encodeMessage } from './message.ts'
-import { addPattern, type Receipt, renewStamps, sweepDead } from './mutate.ts'
-import {
-  type AnyPolicy,
-  type CacheOptions,
-  numberOption,
-  READY_TYPES,
-  type ReadyType,
-  resolvePolicy,
-  textList,
-  type ValueOf,
-} from './options.ts'
+import { encodeMessage } from './message.ts'
+import { addPattern, type Receipt, renewStamps } from './mutate.ts'
+import { type AnyPolicy, type CacheOptions, numberOption, type ReadyType, textList, type ValueOf } from './options.ts'
 import { createOutbox } from './outbox.ts'
-import { decodeRecord } from './record.ts'
-import { type Stats, summary, TierCounters, TypeCounters } from './stats.ts'
+import { type Stats, summary, TierCounters } from './stats.ts'
 import type { NearStore } from './store.ts'
+import { sweepBehind } from './sweep.ts'
 import { NAMESPACE, pause, Stamps, tagStamp, typeStamp } from './tags.ts'
+import { createTypes, typeOfSpace } from './types.ts'
 import { createVerbs, type Verbs } from './verbs.ts'
 
 export interface TierStatus {
@@ -93,25 +86,33 @@ export interface Cache<T extends Policies = Policies> extends Verbs<unknown> {
 /** What the engine is given by whoever knows the concrete stores. */
 export interface Surroundings {
   readonly settings: Settings
-  nearStore(options: { maxEntries: number; maxBytes: number; clock: Clock; onEvict: (space: string, key: string) => void }): NearStore<Entry>
+  nearStore(options: {
+    maxEntries: number
+    maxBytes: number
+    clock: Clock
+    onEvict: (space: string, key: string) => void
+  }): NearStore<Entry>
   /** Finds the backend; never rejects. */
-  discover(clock: Clock, budget: number): Promise<Detection | { readonly backend: 'custom'; readonly store: NonNullable<CacheOptions['store']> }>
+  discover(
+    clock: Clock,
+    budget: number,
+  ): Promise<Detection | { readonly backend: 'custom'; readonly store: NonNullable<CacheOptions['store']> }>
 }
-
-const NO_DOUBT: Trust = { trustedUntil: Number.POSITIVE_INFINITY, poll: () => true }
-const ALL_DOUBT: Trust = { trustedUntil: 0, poll: () => false }
-/** How often attaching to the bus is tried again. */
-const ATTACH_EVERY = 1000
-const SUBJECTS = '@'
 
 export function createEngine<const T extends Policies>(options: CacheOptions<T>, around: Surroundings): Cache<T> {
   const { settings } = around
   const clock = options.clock ?? systemClock
   const namespace = options.namespace ?? 'default'
-  const protect = [...PROTECTED_PREFIXES, ...(options.protect === undefined ? [] : textList('protect', options.protect))]
+  const protect = [
+    ...PROTECTED_PREFIXES,
+    ...(options.protect === undefined ? [] : textList('protect', options.protect)),
+  ]
   checkName('namespace', namespace)
   checkUnprotected('namespace', `${namespace}:`, protect)
-  const limits = { maxBytes: numberOption('maxValueBytes', options.maxValueBytes ?? 16 * 2 ** 20, 1, 2 ** 29) }
+  const limits = {
+    maxBytes: numberOption('maxValueBytes', options.maxValueBytes ?? 16 * 2 ** 20, 1, 2 ** 29),
+    maxDepth: 200,
+  }
   const deadline = toMilliseconds('deadline', options.deadline ?? 250)
   const budget = toMilliseconds('detectBudget', options.detectBudget ?? 900)
   const events = createEvents(namespace)
@@ -124,7 +125,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     clock,
     onEvict: (space, key) => {
       nearCounters.evictions++
-      if (events.wants('evict')) events.emit('evict', { type: space.replace(/@$/, ''), key })
+      if (events.wants('evict')) events.emit('evict', { type: typeOfSpace(space), key })
     },
   })
 
@@ -141,7 +142,6 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   let detection: Detection | undefined
   let lastState: HealthState | undefined
   let stateSince = clock.wall()
-  let cancelAttach: (() => void) | undefined
 
   const core: Core = {
     namespace,
@@ -170,53 +170,6 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   stamps.onCreated = names => core.tell(encodeMessage({ kind: 'made', names }))
   const detachLogger = attachLogger(events, options.logger ?? console, clock)
 
-  function forgetEverything(): void {
-    near.clear()
-    stamps.forgetAll()
-    core.loads.detachWhere(() => true)
-    core.reads.detachWhere(() => true)
-  }
-
-  function hear(text: string): void {
-    const message = decodeMessage(text)
-    if (message === undefined) forgetEverything()
-    else if (message.kind === 'made') stamps.forgetKnown(message.names)
-    else if (message.kind === 'stamps') stamps.forget(message.names)
-    else for (const full of message.names) forgetEntry(full)
-  }
-
-  /** The near key stands behind the type in the full key; a type this process does not know holds nothing here. */
-  function forgetEntry(full: string): void {
-    core.loads.detach(full)
-    core.reads.detach(full)
-    for (const state of types.values()) {
-      const prefix = entryPrefix(namespace, state.name)
-      if (!full.startsWith(prefix)) continue
-      const id = full.slice(prefix.length)
-      if (id.startsWith(':')) state.space.delete(id.slice(1))
-      else state.subjects.delete(id)
-      return
-    }
-  }
-
-  async function attach(): Promise<void> {
-    if (bus === undefined || core.closed.signal.aborted) return
-    try {
-      await bus.attach({
-        message: hear,
-        lost(reason) {
-          forgetEverything()
-          events.emit('error', { operation: 'bus', code: 'PALIER_STORE_FAILED', message: reason })
-        },
-      })
-      core.trust = bus
-    } catch (error) {
-      reportError(core, 'bus', error)
-      cancelAttach = clock.after(ATTACH_EVERY, () => void attach())
-    }
-    tellState()
-  }
-
   async function begin(): Promise<void> {
     if (!core.enabled) {
       link.settle(undefined, 'the cache is disabled')
@@ -237,7 +190,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     }
     bus = store.openBus(namespace)
     // A bus that does not answer must not hold up the store that does; until it answers the near tier stays off.
-    await Promise.race([attach(), pause(clock, deadline)])
+    await Promise.race([listen(core, bus, tellState), pause(clock, deadline)])
     link.settle(store, detection?.why ?? 'a store was given')
   }
 
@@ -275,7 +228,11 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     if (core.closed.signal.aborted) throw new PalierError('PALIER_CLOSED', 'the cache was closed')
   }
 
-  async function renew(target: 'tag' | 'type' | 'all', names: readonly string[], stampNames: readonly string[]): Promise<Receipt> {
+  async function renew(
+    target: 'tag' | 'type' | 'all',
+    names: readonly string[],
+    stampNames: readonly string[],
+  ): Promise<Receipt> {
     checkOpen()
     if (!core.enabled) return { local: true, shared: 'none' }
     const receipt = await renewStamps(core, stampNames)
@@ -291,41 +248,21 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     if (!core.enabled) return { local: true, shared: 'none' }
     const { receipt, rule } = await addPattern(core, glob, type)
     events.emit('delete', { target: 'pattern', names: [glob] })
-    sweepBehind(type, rule)
+    sweepBehind(core, type, rule)
     return receipt
-  }
-
-  /** Takes the dead away in the background; the answer to the caller was right before. */
-  function sweepBehind(type: string | undefined, rule: number | undefined): void {
-    const prefix = entryPrefix(namespace, type)
-    const judge = (bytes: Uint8Array): 'dead' | 'kept' => {
-      const head = decodeRecord(bytes)
-      if (head === undefined) return 'kept'
-      const [name, id] = splitFull(head.key)
-      return stamps.judge(head, name, id) === 'dead' ? 'dead' : 'kept'
-    }
-    sweepDead(core, prefix, judge)
-      .then(() => (rule === undefined ? undefined : stamps.ruleSwept(rule)))
-      .catch((error: unknown) => reportError(core, 'sweep', error))
-  }
-
-  /** Type name and key of a full key of this namespace. */
-  function splitFull(full: string): [string, string] {
-    for (const state of types.values()) {
-      const prefix = entryPrefix(namespace, state.name)
-      if (full.startsWith(prefix)) {
-        const id = full.slice(prefix.length)
-        return [state.name, id.slice(id.indexOf(':') + 1)]
-      }
-    }
-    return ['', full]
   }
 
   function tiers(): readonly TierStatus[] {
     if (!core.enabled) return []
-    const nearState: TierStatus = { name: 'memory', role: 'near', state: core.trust === ALL_DOUBT || !core.trust.poll() ? 'in doubt' : 'up' }
+    const nearState: TierStatus = {
+      name: 'memory',
+      role: 'near',
+      state: core.trust === ALL_DOUBT || !core.trust.poll() ? 'in doubt' : 'up',
+    }
     const { store } = link
-    return store === undefined ? [nearState] : [nearState, { name: store.name, role: 'shared', state: link.state === 'up' ? 'up' : 'open' }]
+    return store === undefined
+      ? [nearState]
+      : [nearState, { name: store.name, role: 'shared', state: link.state === 'up' ? 'up' : 'open' }]
   }
 
   function status(): Status {
@@ -357,7 +294,10 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       ...total,
       requests: total.hits + total.staleHits + total.misses,
       types: Object.fromEntries(used) as Stats['types'],
-      tiers: [nearCounters.read(), ...(link.store === undefined ? [] : [{ ...sharedCounters.read(), name: link.store.name }])],
+      tiers: [
+        nearCounters.read(),
+        ...(link.store === undefined ? [] : [{ ...sharedCounters.read(), name: link.store.name }]),
+      ],
       near: near.usage(),
     }
   }
@@ -369,12 +309,12 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     if (link.usable()) await outbox.drain()
     outbox.close()
     core.leases.close()
-    cancelAttach?.()
     detachLogger()
-    forgetEverything()
+    forgetEverything(core)
     near.close()
     await bus?.close().catch((error: unknown) => reportError(core, 'bus', error))
-    if (options.store === undefined) await link.store?.close().catch((error: unknown) => reportError(core, 'close', error))
+    if (options.store === undefined)
+      await link.store?.close().catch((error: unknown) => reportError(core, 'close', error))
   }
 
   tellState()
@@ -384,7 +324,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   if (plain === undefined) throw new TypeError('the default type is missing')
   const cache: Cache<T> = {
     ...plain,
-    type: typed as Cache<T>['type'],
+    type: typed,
     async deleteByTag(tag) {
       checkName('tag', tag)
       return renew('tag', [tag], [tagStamp(tag)])
@@ -396,14 +336,14 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     async deleteByType(name) {
       typed(name)
       const receipt = await renew('type', [name], [typeStamp(name)])
-      sweepBehind(name, undefined)
+      sweepBehind(core, name, undefined)
       return receipt
     },
     deleteByPattern: async pattern => deleteByPattern(pattern, undefined),
     async clear() {
       near.clear()
       const receipt = await renew('all', [], [NAMESPACE])
-      sweepBehind(undefined, undefined)
+      sweepBehind(core, undefined, undefined)
       return receipt
     },
     cached: createCached(type => (type === undefined ? plain : typed(type))),
@@ -417,27 +357,4 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     close,
   }
   return cache
-}
-
-function createTypes(options: CacheOptions, near: NearStore<Entry>, protect: readonly string[]): ReadonlyMap<string, TypeState> {
-  const base = resolvePolicy('defaults', options.defaults ?? {})
-  const declared: Record<string, AnyPolicy> = { '': {}, ...READY_TYPES, ...options.types }
-  const types = new Map<string, TypeState>()
-  for (const [name, own] of Object.entries(declared)) {
-    if (name !== '') {
-      checkName('type', name)
-      if (name.endsWith(SUBJECTS)) throw badOption('type', `a name that does not end in "${SUBJECTS}"`, name)
-      checkUnprotected('type', `${name}:`, protect)
-    }
-    const policy = resolvePolicy(`types.${name}`, own, base)
-    types.set(name, {
-      name,
-      policy,
-      counters: new TypeCounters(),
-      space: near.space(name),
-      subjects: near.space(`${name}${SUBJECTS}`),
-      stampNames: stampNamesOf(name, policy.tags),
-    })
-  }
-  return types
 }

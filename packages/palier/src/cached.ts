@@ -28,7 +28,10 @@ export type AsyncMethod<This, A extends AnyArguments, R> = (this: This, ...args:
  * `this` is no part of the key, so give one when results depend on the instance.
  */
 export interface Cached {
-  <A extends AnyArguments, R>(fn: (...args: A) => R | Promise<R>, options?: CachedOptions<A>): (...args: A) => Promise<R>
+  <A extends AnyArguments, R>(
+    fn: (...args: A) => R | Promise<R>,
+    options?: CachedOptions<A>,
+  ): (...args: A) => Promise<R>
   <A extends AnyArguments>(
     options: CachedOptions<A>,
   ): <This, R>(method: AsyncMethod<This, A, R>, context: ClassMethodDecoratorContext) => AsyncMethod<This, A, R>
@@ -53,7 +56,11 @@ export function createCached(verbsOf: (type: string | undefined) => Verbs<unknow
     const plain = Object.keys(fixed).length === 0 ? undefined : fixed
     return async function (this: This, ...args: A): Promise<R> {
       const callOptions = subject === undefined ? plain : { ...fixed, subject: subject(...args) }
-      return verbs.getOrSet(callKey(name, options, args), () => Reflect.apply(fn, this, args) as R | Promise<R>, callOptions) as Promise<R>
+      return verbs.getOrSet(
+        callKey(name, options, args),
+        () => Reflect.apply(fn, this, args) as R | Promise<R>,
+        callOptions,
+      ) as Promise<R>
     }
   }
 

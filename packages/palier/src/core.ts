@@ -68,7 +68,14 @@ export interface Target {
   readonly policy: Policy
 }
 
-export function createTarget(core: Core, type: TypeState, key: string, subject: string | undefined, id: string, policy: Policy): Target {
+export function createTarget(
+  core: Core,
+  type: TypeState,
+  key: string,
+  subject: string | undefined,
+  id: string,
+  policy: Policy,
+): Target {
   const full = entryKey(core.namespace, type.name, id)
   const inSubjects = subject !== undefined
   return { type, key, nearKey: inSubjects ? id : key, space: inSubjects ? type.subjects : type.space, full, policy }
@@ -129,7 +136,8 @@ export interface NewEntry {
 /** An entry just loaded or set in this process. */
 export function makeEntry(core: Core, target: Target, from: NewEntry): Entry {
   const now = core.clock.now()
-  const near = target.policy.near === false || core.link.store === undefined ? Number.MAX_SAFE_INTEGER : target.policy.near
+  const near =
+    target.policy.near === false || core.link.store === undefined ? Number.MAX_SAFE_INTEGER : target.policy.near
   return new Entry({
     value: from.snapshot.value,
     plain: from.snapshot.plain,
@@ -201,7 +209,10 @@ export async function fromRecord(core: Core, target: Target, record: StoredRecor
     return { state: fresh > 0 ? 'fresh' : 'stale', entry }
   } catch (error) {
     reportError(core, 'read', error, target)
-    return { state: 'dead', reason: error instanceof PalierError && error.code === 'PALIER_DAMAGED' ? 'damaged' : 'store' }
+    return {
+      state: 'dead',
+      reason: error instanceof PalierError && error.code === 'PALIER_DAMAGED' ? 'damaged' : 'store',
+    }
   }
 }
 

@@ -33,7 +33,10 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
       async probe(budget): Promise<Probe> {
         const found = await probeRedis(redis, budget)
         if (!found.ok) return found
-        return { ok: true, detail: `Redis ${found.version} (${found.mode}) wrote, read and deleted a probe in ${Math.round(found.micros)} µs` }
+        return {
+          ok: true,
+          detail: `Redis ${found.version} (${found.mode}) wrote, read and deleted a probe in ${Math.round(found.micros)} µs`,
+        }
       },
       open: () => redisStore(redis),
     },
@@ -43,13 +46,20 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
         const found = await probeDirectory(dir)
         if (!found.ok) return found
         const disk = found.network ? 'network disk' : 'disk'
-        return { ok: true, detail: `the directory ${dir} (${disk}) wrote, renamed, read and deleted a probe in ${Math.round(found.micros)} µs` }
+        return {
+          ok: true,
+          detail: `the directory ${dir} (${disk}) wrote, renamed, read and deleted a probe in ${Math.round(found.micros)} µs`,
+        }
       },
       open: () => fileStore({ dir, ...options.files }),
     },
     {
       backend: 'memory',
-      probe: () => Promise.resolve<Probe>({ ok: true, detail: 'it is always there; lost at restart and not shared between processes' }),
+      probe: () =>
+        Promise.resolve<Probe>({
+          ok: true,
+          detail: 'it is always there; lost at restart and not shared between processes',
+        }),
       open: () => undefined,
     },
   ]

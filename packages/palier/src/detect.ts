@@ -41,7 +41,12 @@ export interface Detection {
 const LEAST_BUDGET = 100
 
 /** Takes the first candidate that proves itself. Never rejects; `candidates` ends with one that cannot fail. */
-export async function detect(candidates: readonly Candidate[], choice: BackendChoice, clock: Clock, budget: number): Promise<Detection> {
+export async function detect(
+  candidates: readonly Candidate[],
+  choice: BackendChoice,
+  clock: Clock,
+  budget: number,
+): Promise<Detection> {
   const trace: TraceStep[] = []
   const endAt = clock.now() + budget
   const start = choice === 'auto' ? 0 : candidates.findIndex(one => one.backend === choice)
@@ -84,7 +89,9 @@ async function prove(candidate: Candidate, clock: Clock, budget: number): Promis
 }
 
 function sentence(trace: readonly TraceStep[]): string {
-  const refused = trace.filter(step => step.outcome === 'refused').map(step => `${step.backend} was refused: ${step.why}`)
+  const refused = trace
+    .filter(step => step.outcome === 'refused')
+    .map(step => `${step.backend} was refused: ${step.why}`)
   const chosen = trace.find(step => step.outcome === 'chosen')
   return [`${chosen?.backend} was chosen: ${chosen?.why}`, ...refused].join('; ')
 }

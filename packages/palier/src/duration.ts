@@ -6,7 +6,14 @@ export type Duration = number | string
 /** Ten years: every store and timer can hold it, and nobody means more. */
 const LONGEST = 10 * 365 * 86_400_000
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
 const PART = /(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*/gy
 
 function parse(text: string): number {

@@ -1,5 +1,3 @@
-import type { NearRecord } from './store.ts'
-
 /** A stamp as an entry carries it. */
 export interface Stamped {
   readonly name: string
@@ -10,7 +8,7 @@ export interface Stamped {
  * A value with its times, as the near tier keeps it. A class, because millions of one shape are read on the hottest
  * path; all instants are whole monotonic milliseconds, so that they need no boxed number.
  */
-export class Entry implements NearRecord {
+export class Entry {
   /** What a reader gets: a frozen plain value, or a private original that is copied for each reader. */
   readonly value: unknown
   readonly plain: boolean

@@ -68,7 +68,13 @@ export function readSettings(options: CacheOptions, environment: Environment): S
   const backend = options.backend === undefined ? undefined : backendChoice('backend', options.backend)
   return {
     enabled: setting(options.enabled, environment, 'CACHE_ENABLED', truth, true),
-    backend: setting(backend, environment, 'CACHE_BACKEND', (name, text) => backendChoice(name, text.trim().toLowerCase()), 'auto'),
+    backend: setting(
+      backend,
+      environment,
+      'CACHE_BACKEND',
+      (name, text) => backendChoice(name, text.trim().toLowerCase()),
+      'auto',
+    ),
     dir: setting(options.dir, environment, 'CACHE_DIR', asText, './cache'),
     redisUrl: setting<string | undefined>(options.redisUrl, environment, 'REDIS_URL', asText, undefined),
     redisHost: setting<string>(undefined, environment, 'REDIS_HOST', asText, 'localhost'),
@@ -81,12 +87,15 @@ export function readSettings(options: CacheOptions, environment: Environment): S
 
 /** The settings as people may see them: passwords are replaced, in URLs too. */
 export function shownSettings(settings: Settings): Readonly<Record<string, Setting<string>>> {
-  const shown = (key: string, value: unknown): string => {
+  const shown = (key: string, value: string | number | boolean | undefined): string => {
     if (value === undefined) return ''
     if (key === 'redisPassword') return '***'
     return String(value).replace(/(:\/\/[^:@/]*):[^@]*@/, '$1:***@')
   }
   return Object.fromEntries(
-    Object.entries(settings).map(([key, { value, source }]) => [key, { value: shown(key, value), source }]),
+    Object.entries<Setting<string | number | boolean | undefined>>({ ...settings }).map(([key, { value, source }]) => [
+      key,
+      { value: shown(key, value), source },
+    ]),
   )
 }

@@ -40,10 +40,12 @@ const NAMES: readonly EventName[] = ['hit', 'stale', 'miss', 'load', 'set', 'del
 type AnyListener = (event: unknown) => void
 
 export function createEvents(namespace: string): Events {
-  const sinks = new Map(NAMES.map(name => [name, { listeners: new Set<AnyListener>(), channel: channel(`palier:${name}`) }]))
+  const sinks = new Map(
+    NAMES.map(name => [name, { listeners: new Set<AnyListener>(), channel: channel(`palier:${name}`) }]),
+  )
   const sinkOf = (name: EventName) => {
     const sink = sinks.get(name)
-    if (sink === undefined) throw new TypeError(`no event is named ${String(name)}; there are ${NAMES.join(', ')}`)
+    if (sink === undefined) throw new TypeError(`no event is named ${name}; there are ${NAMES.join(', ')}`)
     return sink
   }
   const events: Events = {

@@ -34,6 +34,8 @@ export class Flight {
   /** Something older that may be served if the load fails or is slow. */
   stale: Entry | undefined
   result: Promise<Landing> | undefined
+  /** Gives its lease back before it lands: its result is of no use any more, and others need not wait for it. */
+  abandon: () => void = () => undefined
   #started: (() => void)[] | undefined = []
 
   constructor(type: string, key: string, epoch: number, startedAt: number) {
@@ -76,7 +78,10 @@ export function createFlights(): Flights {
     launch(key, flight, run) {
       // The one it takes the place of began before something changed: it could no longer be found to be detached.
       const before = open.get(key)
-      if (before !== undefined) before.detached = true
+      if (before !== undefined) {
+        before.detached = true
+        before.abandon()
+      }
       open.set(key, flight)
       const result = run(flight).finally(() => leave(key, flight))
       flight.result = result

@@ -14,7 +14,9 @@ export function checkName(what: string, name: unknown): asserts name is string {
     throw new PalierError('PALIER_BAD_KEY', `${what}: expected a non-empty string, received ${shown(name)}`)
   }
   if (LONE_SURROGATE.test(name)) {
-    throw new PalierError('PALIER_BAD_KEY', `${what}: expected well-formed Unicode, received a lone surrogate`, { key: name })
+    throw new PalierError('PALIER_BAD_KEY', `${what}: expected well-formed Unicode, received a lone surrogate`, {
+      key: name,
+    })
   }
 }
 
@@ -83,7 +85,7 @@ export function matchesGlob(pattern: string, text: string): boolean {
   while (t < text.length) {
     const c = pattern[p]
     const literal = c === '\\' && p + 1 < pattern.length
-    if (c === '*' ) {
+    if (c === '*') {
       star = p++
       mark = t
     } else if (c !== undefined && (literal ? pattern[p + 1] === text[t] : c === '?' || c === text[t])) {

@@ -58,7 +58,13 @@ interface Seat {
 }
 
 /** Reads the shared tier, or else runs the factory, as one flight. Rejects only with the factory's own error. */
-export async function load(core: Core, target: Target, flight: Flight, factory: Factory<unknown>, mode: LoadMode): Promise<Landing> {
+export async function load(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  factory: Factory<unknown>,
+  mode: LoadMode,
+): Promise<Landing> {
   await core.link.settled
   flight.captured = await captureNow(core, target)
   const old = await nearEntry(core, target)
@@ -85,7 +91,13 @@ async function captureNow(core: Core, target: Target): Promise<Captured | undefi
   return undefined
 }
 
-async function takeSeat(core: Core, target: Target, flight: Flight, mode: LoadMode, old: Entry | undefined): Promise<Seat> {
+async function takeSeat(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  mode: LoadMode,
+  old: Entry | undefined,
+): Promise<Seat> {
   const missing: MissReason = mode === 'anew' ? 'forced' : old === undefined ? 'absent' : 'expired'
   if (core.link.store === undefined) return { stores: flight.captured !== undefined, reason: missing }
   if (flight.captured === undefined || !core.link.usable() || core.outbox.has(target.full)) {
@@ -99,7 +111,13 @@ async function takeSeat(core: Core, target: Target, flight: Flight, mode: LoadMo
   }
 }
 
-async function claimSeat(core: Core, target: Target, flight: Flight, mode: LoadMode, missing: MissReason): Promise<Seat> {
+async function claimSeat(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  mode: LoadMode,
+  missing: MissReason,
+): Promise<Seat> {
   const token = newToken()
   const giveUpAt = core.clock.now() + LEASE_WAIT
   let seen: Uint8Array | undefined
@@ -153,10 +171,23 @@ interface Wishes {
   skip: boolean
 }
 
-async function runFactory(core: Core, target: Target, flight: Flight, factory: Factory<unknown>, seat: Seat): Promise<Landing> {
+async function runFactory(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  factory: Factory<unknown>,
+  seat: Seat,
+): Promise<Landing> {
   const { counters } = target.type
   const { token } = seat
+  const release = (): void => {
+    if (token === undefined) return
+    core.leases.drop(token)
+    // If this fails, whoever waits for the lease waits for its end, and no more is lost.
+    core.link.call(one => one.release(target.full, token)).catch(() => undefined)
+  }
   if (token !== undefined) core.leases.hold(target.full, token)
+  flight.abandon = release
   const wishes: Wishes = { ttl: undefined, tags: [], skip: false }
   const startedAt = core.clock.now()
   let stored = false
@@ -166,7 +197,10 @@ async function runFactory(core: Core, target: Target, flight: Flight, factory: F
     const cost = core.clock.now() - startedAt
     counters.loads++
     counters.load.add(cost)
-    const entry = wishes.skip || raw === undefined ? undefined : await buildEntry(core, target, flight, raw, { startedAt, cost, wishes })
+    const entry =
+      wishes.skip || raw === undefined
+        ? undefined
+        : await buildEntry(core, target, flight, raw, { startedAt, cost, wishes })
     if (entry !== undefined && seat.stores) stored = await store(core, target, flight, entry, token)
     core.events.emit('load', { type: target.type.name, key: target.key, ms: cost, stored })
     return { entry: entry?.entry, raw, outcome: 'miss', tier: 'source', reason: seat.reason }
@@ -176,11 +210,8 @@ async function runFactory(core: Core, target: Target, flight: Flight, factory: F
     if (old !== undefined) throttle(core, target, old)
     throw error
   } finally {
-    if (token !== undefined) {
-      core.leases.drop(token)
-      // Whoever waits for this lease should not wait for its end; if this fails they do, and no more is lost.
-      if (!stored) core.link.call(one => one.release(target.full, token)).catch(() => undefined)
-    }
+    if (stored && token !== undefined) core.leases.drop(token)
+    else release()
   }
 }
 
@@ -225,16 +256,25 @@ interface Loaded {
 }
 
 /** The entry of a factory's result; undefined when the value cannot be kept, which is an event, not the caller's error. */
-async function buildEntry(core: Core, target: Target, flight: Flight, raw: unknown, loaded: Loaded): Promise<Built | undefined> {
+async function buildEntry(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  raw: unknown,
+  loaded: Loaded,
+): Promise<Built | undefined> {
   const { policy } = target
   try {
     const snapshot = snapshotOf(core, raw)
-    const named = policy.tagsOf === undefined ? [] : textList('tags', policy.tagsOf(valueOfSnapshot(snapshot.value, raw)))
+    const named =
+      policy.tagsOf === undefined ? [] : textList('tags', policy.tagsOf(valueOfSnapshot(snapshot.value, raw)))
     flight.late = [...new Set([...named, ...loaded.wishes.tags])].map(tagStamp)
     const early = flight.captured
-    const late = flight.late.length === 0 ? early : await core.stamps.captureLate(flight.late, flight.startedAt, flight.epoch)
+    const late =
+      flight.late.length === 0 ? early : await core.stamps.captureLate(flight.late, flight.startedAt, flight.epoch)
     const sure = early !== undefined && late !== undefined
-    const stamps = flight.late.length === 0 ? (early?.stamps ?? []) : [...(early?.stamps ?? []), ...(late?.stamps ?? [])]
+    const stamps =
+      flight.late.length === 0 ? (early?.stamps ?? []) : [...(early?.stamps ?? []), ...(late?.stamps ?? [])]
     const captured = { stamps, mark: early?.mark ?? 0 }
     const base = loaded.wishes.ttl ?? (raw === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl)
     const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
@@ -252,7 +292,13 @@ function valueOfSnapshot(value: unknown, raw: unknown): unknown {
 }
 
 /** Keeps a loaded entry where that is right. True when a later read will find it. */
-async function store(core: Core, target: Target, flight: Flight, built: Built, token: string | undefined): Promise<boolean> {
+async function store(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  built: Built,
+  token: string | undefined,
+): Promise<boolean> {
   if (!built.sure) return false
   let kept = true
   if (token !== undefined) {
@@ -273,9 +319,20 @@ async function store(core: Core, target: Target, flight: Flight, built: Built, t
 }
 
 /** Reads the shared tier alone, as one flight; `batched` is the record when it was asked for together with others. */
-export async function read(core: Core, target: Target, flight: Flight, batched?: Promise<StoredRecord | undefined>): Promise<Landing> {
+export async function read(
+  core: Core,
+  target: Target,
+  flight: Flight,
+  batched?: Promise<StoredRecord | undefined>,
+): Promise<Landing> {
   await core.link.settled
-  const miss = (reason: MissReason): Landing => ({ entry: undefined, raw: undefined, outcome: 'miss', tier: '', reason })
+  const miss = (reason: MissReason): Landing => ({
+    entry: undefined,
+    raw: undefined,
+    outcome: 'miss',
+    tier: '',
+    reason,
+  })
   if (core.link.store === undefined) return miss('absent')
   if (!core.link.usable() || core.outbox.has(target.full)) return miss('store')
   try {
@@ -334,7 +391,13 @@ export function awaitLanding(core: Core, target: Target, flight: Flight, result:
         finish(() => {
           const old = usableStale(core, target, flight)
           if (old === undefined) return reject(error)
-          core.events.emit('error', { operation: 'factory', code: 'FACTORY', message: String(error), key: target.key, cause: error })
+          core.events.emit('error', {
+            operation: 'factory',
+            code: 'FACTORY',
+            message: String(error),
+            key: target.key,
+            cause: error,
+          })
           return resolve(servedStale(core, target, old, 'error'))
         }),
     )

@@ -17,7 +17,8 @@ export function attachLogger(events: Events, logger: Logger | false, clock: Cloc
       return
     }
     last.set(kind, { at: clock.now(), hushed: 0 })
-    const more = before === undefined || before.hushed === 0 ? '' : ` (and ${before.hushed} more like it in the last minute)`
+    const more =
+      before === undefined || before.hushed === 0 ? '' : ` (and ${before.hushed} more like it in the last minute)`
     logger.warn(`[CACHE ERROR] ${namespace}: ${operation}: ${code}: ${message}${more}`)
   })
   const offState = events.on('state', ({ state, reason, namespace }) => {

@@ -18,7 +18,6 @@ import { LEASE_TTL, newToken } from './lease.ts'
 import { encodeMessage } from './message.ts'
 import { textList } from './options.ts'
 import type { Snapshot } from './snapshot.ts'
-import type { SharedStore } from './store.ts'
 import { pause, tagStamp } from './tags.ts'
 
 /** What became of a mutation. Nothing is claimed that was not acknowledged. */
@@ -161,7 +160,8 @@ async function change(core: Core, target: Target, decide: Change, prepare: () =>
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const token = newToken()
     const { record } = await core.link.call(store => store.claim(target.full, { token, ttl: LEASE_TTL, steal: true }))
-    const reading: Reading = record === undefined ? { state: 'dead', reason: 'absent' } : await fromRecord(core, target, record)
+    const reading: Reading =
+      record === undefined ? { state: 'dead', reason: 'absent' } : await fromRecord(core, target, record)
     const next = decide(reading.state === 'dead' ? undefined : reading.entry)
     if (next === undefined) {
       await core.link.call(store => store.release(target.full, token))
@@ -177,7 +177,9 @@ async function change(core: Core, target: Target, decide: Change, prepare: () =>
     }
     await pause(core.clock, 1 + attempt)
   }
-  throw new PalierError('PALIER_STORE_FAILED', `"${target.key}" could not be changed: others change it without end`, { key: target.key })
+  throw new PalierError('PALIER_STORE_FAILED', `"${target.key}" could not be changed: others change it without end`, {
+    key: target.key,
+  })
 }
 
 /** Runs a change whose failing store must not fail the caller. */
@@ -185,7 +187,8 @@ async function changed(core: Core, operation: string, target: Target, run: () =>
   try {
     return await run()
   } catch (error) {
-    if (error instanceof PalierError && error.code !== 'PALIER_STORE_FAILED' && error.code !== 'PALIER_STORE_TIMEOUT') throw error
+    if (error instanceof PalierError && error.code !== 'PALIER_STORE_FAILED' && error.code !== 'PALIER_STORE_TIMEOUT')
+      throw error
     reportError(core, operation, error, target)
     return false
   }
@@ -258,7 +261,11 @@ export async function renewStamps(core: Core, names: readonly string[]): Promise
 }
 
 /** Makes a pattern a rule that kills; resolves with its number once the store has it. */
-export async function addPattern(core: Core, glob: string, type: string | undefined): Promise<{ receipt: Receipt; rule: number | undefined }> {
+export async function addPattern(
+  core: Core,
+  glob: string,
+  type: string | undefined,
+): Promise<{ receipt: Receipt; rule: number | undefined }> {
   await core.link.settled
   const share = core.stamps.addRule(glob, type)
   if (core.link.store === undefined) return { receipt: { local: true, shared: 'none' }, rule: await share() }
@@ -275,36 +282,4 @@ export async function addPattern(core: Core, glob: string, type: string | undefi
     reportError(core, 'invalidate', error)
     return { receipt: { local: true, shared: 'pending' }, rule: undefined }
   }
-}
-
-/** Keys read and judged at a time, and the rest in between: a sweep is background work on a store others are using. */
-const SWEEP_BATCH = 100
-const SWEEP_REST = 5
-
-/**
- * Deletes behind an invalidation what it has killed, so that dead entries take no room. Correct without it: an entry
- * refilled between the look and the deletion is merely a miss.
- */
-export async function sweepDead(core: Core, prefix: string, judge: (bytes: Uint8Array) => 'dead' | 'kept'): Promise<number> {
-  const { store } = core.link
-  if (store === undefined) return 0
-  let deleted = 0
-  for await (const keys of store.scan(prefix)) {
-    for (let from = 0; from < keys.length; from += SWEEP_BATCH) {
-      if (core.closed.signal.aborted) return deleted
-      deleted += await sweepBatch(core, keys.slice(from, from + SWEEP_BATCH), judge)
-      await pause(core.clock, SWEEP_REST)
-    }
-  }
-  return deleted
-}
-
-async function sweepBatch(core: Core, keys: readonly string[], judge: (bytes: Uint8Array) => 'dead' | 'kept'): Promise<number> {
-  const records = await core.link.call((store: SharedStore) => store.getMany(keys))
-  const dead = keys.filter((_key, i) => {
-    const record = records[i]
-    return record !== undefined && judge(record.bytes) === 'dead'
-  })
-  if (dead.length > 0) await core.link.call(store => store.delete(dead))
-  return dead.length
 }

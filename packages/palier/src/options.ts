@@ -182,7 +182,7 @@ export function textList(name: string, value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every(text => typeof text === 'string' && text.length > 0)) {
     throw badOption(name, 'an array of non-empty strings', value)
   }
-  return value
+  return value as readonly string[]
 }
 
 const POLICY_FIELDS = new Set([...Object.keys(DEFAULT_POLICY)].filter(name => name !== 'tagsOf'))
@@ -198,14 +198,20 @@ export function resolvePolicy(name: string, policy: AnyPolicy, base: Policy = DE
     pick(policy[field], base[field], value => toMilliseconds(`${name}.${field}`, value, { min }))
   const ttl = pick(policy.ttl, base.ttl, value => toMilliseconds(`${name}.ttl`, value))
   const { tags, scope } = policy
-  if (scope !== undefined && !SCOPES.includes(scope)) throw badOption(`${name}.scope`, "'public', 'role' or 'user'", scope)
+  if (scope !== undefined && !SCOPES.includes(scope))
+    throw badOption(`${name}.scope`, "'public', 'role' or 'user'", scope)
   return {
     ttl,
     grace: duration('grace', 0),
     negativeTtl: pick(policy.negativeTtl, base.negativeTtl, value => toMilliseconds(`${name}.negativeTtl`, value)),
     jitter: pick(policy.jitter, base.jitter, value => numberOption(`${name}.jitter`, value, 0, 0.5)),
-    tags: Array.isArray(tags) ? textList(`${name}.tags`, tags) : typeof tags === 'function' ? [] : tagList(name, tags, base),
-    tagsOf: typeof tags === 'function' ? (tags as (value: unknown) => readonly string[]) : tags ? undefined : base.tagsOf,
+    tags: Array.isArray(tags)
+      ? textList(`${name}.tags`, tags)
+      : typeof tags === 'function'
+        ? []
+        : tagList(name, tags, base),
+    tagsOf:
+      typeof tags === 'function' ? (tags as (value: unknown) => readonly string[]) : tags ? undefined : base.tagsOf,
     scope: scope ?? base.scope,
     softTimeout: duration('softTimeout', 0),
     hardTimeout: duration('hardTimeout', 1),

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { badOption, PalierError, shown } from './errors.ts'
 
 /** A named stamp as it was when the load of an entry began. */
 export interface StampRef {
@@ -55,11 +56,21 @@ const LONG_KEY = 0xffff
 const HEAD_START = 4
 const HEAD_END = 16
 
+const MAX_U16 = 0xffff
+const MAX_U32 = 0xffff_ffff
+const STAMP_BYTES = 8
+
+/**
+ * The bytes of a record. PALIER_TOO_LARGE when a length or number does not fit its field, PALIER_BAD_KEY for a stamp
+ * whose name does not, PALIER_BAD_OPTION for what no caller should pass: times that are no numbers, a stamp that is
+ * not 16 hexadecimal digits.
+ */
 export function encodeRecord(head: RecordHead, payload: Uint8Array): Buffer {
+  checkHead(head)
   const keyBytes = Buffer.byteLength(head.key)
   const long = keyBytes >= LONG_KEY
   let total = FIXED + (long ? 4 : 0) + keyBytes + payload.length
-  for (const stamp of head.stamps) total += 2 + Buffer.byteLength(stamp.name) + 8
+  for (const stamp of head.stamps) total += 2 + stampNameBytes(stamp) + STAMP_BYTES
   const bytes = Buffer.allocUnsafe(total)
   bytes[0] = 0x50
   bytes[1] = 0x4c
@@ -68,7 +79,8 @@ export function encodeRecord(head: RecordHead, payload: Uint8Array): Buffer {
   bytes.writeDoubleBE(head.createdAt, 8)
   bytes.writeDoubleBE(head.ttl, 16)
   bytes.writeDoubleBE(head.grace, 24)
-  bytes.writeUInt32BE(Math.min(Math.round(head.cost), 0xffffffff), 32)
+  // An estimate, so that a clock that went wrong costs a number and not the record.
+  bytes.writeUInt32BE(Math.min(Math.max(Math.round(head.cost) || 0, 0), MAX_U32), 32)
   bytes.writeUInt32BE(head.mark, 36)
   bytes.writeUInt32BE(head.size, 40)
   bytes.writeUInt16BE(long ? LONG_KEY : keyBytes, 44)
@@ -80,11 +92,43 @@ export function encodeRecord(head: RecordHead, payload: Uint8Array): Buffer {
     const length = bytes.write(stamp.name, at + 2)
     bytes.writeUInt16BE(length, at)
     at += 2 + length
-    at += bytes.write(stamp.value, at, 8, 'hex')
+    at += bytes.write(stamp.value, at, STAMP_BYTES, 'hex')
   }
   bytes.set(payload, at)
   bytes.writeUInt32BE(checksum(bytes), HEAD_START)
   return bytes
+}
+
+function checkHead(head: RecordHead): void {
+  if (!Number.isFinite(head.createdAt)) throw badOption('record createdAt', 'milliseconds', head.createdAt)
+  for (const name of ['ttl', 'grace'] as const) {
+    if (!isSpan(head[name])) throw badOption(`record ${name}`, 'milliseconds, 0 or more', head[name])
+  }
+  if (!fits(head.form, 0xff)) throw badOption('record form', 'one byte', head.form)
+  for (const name of ['mark', 'size'] as const) {
+    if (!fits(head[name], MAX_U32)) throw tooLarge(`the ${name} ${shown(head[name])}`, head.key)
+  }
+  if (head.stamps.length > MAX_U16) throw tooLarge(`the number of stamps, ${head.stamps.length},`, head.key)
+}
+
+function isSpan(value: number): boolean {
+  return Number.isFinite(value) && value >= 0
+}
+
+function fits(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most
+}
+
+function tooLarge(what: string, key: string): PalierError {
+  return new PalierError('PALIER_TOO_LARGE', `${what} does not fit into a record`, { key })
+}
+
+function stampNameBytes(stamp: StampRef): number {
+  // Fewer digits would leave bytes unwritten: foreign memory would go into the record.
+  if (!/^[0-9a-f]{16}$/i.test(stamp.value)) throw badOption('stamp', '16 hexadecimal digits', stamp.value)
+  const length = Buffer.byteLength(stamp.name)
+  if (length <= MAX_U16) return length
+  throw new PalierError('PALIER_BAD_KEY', `a tag takes ${length} bytes, at most ${MAX_U16} are possible`)
 }
 
 function checksum(bytes: Buffer): number {
@@ -99,47 +143,61 @@ function isRecord(bytes: Buffer): boolean {
   return bytes.length >= FIXED && bytes[0] === 0x50 && bytes[1] === 0x4c && bytes[2] === VERSION
 }
 
-/** The whole record, or undefined when it is damaged, cut short, or of a version this code does not know. */
+/** The whole record, or undefined when it is damaged, cut short, or of a version this code does not know. Never throws. */
 export function decodeRecord(source: Uint8Array): DecodedRecord | undefined {
   const bytes = asBuffer(source)
   if (!isRecord(bytes) || bytes.readUInt32BE(HEAD_START) !== checksum(bytes)) return undefined
-  const keyEnd = keyBounds(bytes)
-  let at = keyEnd.end
-  const count = bytes.readUInt16BE(46)
-  const stamps: StampRef[] = []
-  for (let i = 0; i < count; i++) {
-    const length = bytes.readUInt16BE(at)
-    const name = bytes.toString('utf8', at + 2, at + 2 + length)
-    at += 2 + length
-    stamps.push({ name, value: bytes.toString('hex', at, at + 8) })
-    at += 8
-  }
+  // A right checksum says that the bytes arrived, not that whoever wrote them told the truth: lengths are checked still.
+  const key = keyBounds(bytes)
+  const list = key === undefined ? undefined : readStamps(bytes, key.end)
+  if (key === undefined || list === undefined) return undefined
+  const createdAt = bytes.readDoubleBE(8)
+  const ttl = bytes.readDoubleBE(16)
+  const grace = bytes.readDoubleBE(24)
+  if (!Number.isFinite(createdAt) || !isSpan(ttl) || !isSpan(grace)) return undefined
   return {
-    key: bytes.toString('utf8', keyEnd.start, keyEnd.end),
-    createdAt: bytes.readDoubleBE(8),
-    ttl: bytes.readDoubleBE(16),
-    grace: bytes.readDoubleBE(24),
+    key: bytes.toString('utf8', key.start, key.end),
+    createdAt,
+    ttl,
+    grace,
     cost: bytes.readUInt32BE(32),
     mark: bytes.readUInt32BE(36),
     size: bytes.readUInt32BE(40),
     form: bytes[3] ?? 0,
-    stamps,
-    payload: bytes.subarray(at),
+    stamps: list.stamps,
+    payload: bytes.subarray(list.end),
   }
 }
 
-function keyBounds(bytes: Buffer): { start: number; end: number } {
-  const short = bytes.readUInt16BE(44)
-  if (short !== LONG_KEY) return { start: FIXED, end: FIXED + short }
-  return { start: FIXED + 4, end: FIXED + 4 + bytes.readUInt32BE(FIXED) }
+function readStamps(bytes: Buffer, start: number): { stamps: StampRef[]; end: number } | undefined {
+  const count = bytes.readUInt16BE(46)
+  const stamps: StampRef[] = []
+  let at = start
+  for (let i = 0; i < count; i++) {
+    if (at + 2 > bytes.length) return undefined
+    const nameEnd = at + 2 + bytes.readUInt16BE(at)
+    const end = nameEnd + STAMP_BYTES
+    if (end > bytes.length) return undefined
+    stamps.push({ name: bytes.toString('utf8', at + 2, nameEnd), value: bytes.toString('hex', nameEnd, end) })
+    at = end
+  }
+  return { stamps, end: at }
 }
 
-/** The key a record claims, without verifying the rest; undefined when these bytes cannot be a record. */
+/** Where the key lies; undefined when it would lie beyond the end. */
+function keyBounds(bytes: Buffer): { start: number; end: number } | undefined {
+  const short = bytes.readUInt16BE(44)
+  const start = short === LONG_KEY ? FIXED + 4 : FIXED
+  if (start > bytes.length) return undefined
+  const end = start + (short === LONG_KEY ? bytes.readUInt32BE(FIXED) : short)
+  return end <= bytes.length ? { start, end } : undefined
+}
+
+/** The key a record claims, without verifying the rest; undefined when these bytes cannot be a record. Never throws. */
 export function recordKey(source: Uint8Array): string | undefined {
   const bytes = asBuffer(source)
-  if (!isRecord(bytes)) return undefined
-  const { start, end } = keyBounds(bytes)
-  return end <= bytes.length ? bytes.toString('utf8', start, end) : undefined
+  const bounds = isRecord(bytes) ? keyBounds(bytes) : undefined
+  return bounds === undefined ? undefined : bytes.toString('utf8', bounds.start, bounds.end)
 }
 
 /** What tells this record from any other of its key: see `Claim.seen`. */

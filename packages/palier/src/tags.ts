@@ -80,6 +80,7 @@ export class Stamps {
   readonly #link: Link
   readonly #namespace: string
   readonly #cells = new Map<string, Cell>()
+  readonly #asking = new Map<string, Promise<number | undefined>>()
   #seq = 0
   #rules: readonly Rule[] = []
   /** Patterns on their way to the store: until they have a number they kill whatever they match. */
@@ -178,8 +179,27 @@ export class Stamps {
     cell.since = this.#clock.now()
   }
 
-  /** Fetches, and makes what is missing. Returns the age by the store's clock of each stamp that was there. */
+  /** Asks for each name once, however many want it. Returns the age by the store's clock of each stamp that was there. */
   async #fetch(names: readonly string[]): Promise<Map<string, number>> {
+    const unasked = names.filter(name => !this.#asking.has(name))
+    if (unasked.length > 0) {
+      const answer = this.#ask(unasked)
+      for (const name of unasked) {
+        const one = answer.then(ages => ages.get(name)).finally(() => this.#asking.delete(name))
+        one.catch(() => undefined)
+        this.#asking.set(name, one)
+      }
+    }
+    const answers = await Promise.all(names.map(name => this.#asking.get(name)))
+    const ages = new Map<string, number>()
+    names.forEach((name, i) => {
+      const age = answers[i]
+      if (age !== undefined) ages.set(name, age)
+    })
+    return ages
+  }
+
+  async #ask(names: readonly string[]): Promise<Map<string, number>> {
     const cells = names.map(name => this.#cell(name))
     const versions = cells.map(cell => cell.version)
     const keys = names.map(name => stampKey(this.#namespace, name))
@@ -207,11 +227,7 @@ export class Stamps {
       this.#learn(cell, text)
       return
     }
-    const state = readNamespace(text)
-    this.#learn(cell, state.stamp)
-    this.#seq = state.seq
-    this.#rules = state.rules
-    this.epoch++
+    this.#become(readNamespace(text))
   }
 
   /** Makes a stamp nobody has made: the lease decides between several who try. */
@@ -320,18 +336,16 @@ export class Stamps {
     const rule = type === undefined ? { glob } : { glob, type }
     this.epoch++
     if (!this.#shared) {
-      this.#rules = [...this.#rules, { ...rule, n: ++this.#seq }]
-      return () => Promise.resolve(this.#seq)
+      const number = this.#seq + 1
+      this.#become(withRule(this.#state, rule, this.#clock.wall()))
+      return () => Promise.resolve(number)
     }
     this.#pending.add(rule)
     return async () => {
       let number = 0
       await this.#changeNamespace(state => {
         number = state.seq + 1
-        const rested = state.rules.filter(one => one.sweptAt === undefined || this.#clock.wall() - one.sweptAt < RULE_REST)
-        // Too many rules would slow every read: a new namespace stamp says the same and more.
-        if (rested.length >= MOST_RULES) return { stamp: randomHex(8), seq: 0, rules: [] }
-        return { stamp: state.stamp, seq: number, rules: [...rested, { ...rule, n: number }] }
+        return withRule(state, rule, this.#clock.wall())
       })
       this.#pending.delete(rule)
       this.epoch++
@@ -342,9 +356,23 @@ export class Stamps {
   /** Everything the rule matched is gone: it may be dropped after a rest. */
   async ruleSwept(number: number): Promise<void> {
     const sweptAt = this.#clock.wall()
-    const swept = (rules: readonly Rule[]): Rule[] => rules.map(rule => (rule.n === number ? { ...rule, sweptAt } : rule))
-    if (this.#shared) await this.#changeNamespace(state => ({ ...state, rules: swept(state.rules) }))
-    else this.#rules = this.#rules.filter(rule => rule.n !== number)
+    const swept = (state: NamespaceState): NamespaceState => ({
+      ...state,
+      rules: state.rules.map(rule => (rule.n === number ? { ...rule, sweptAt } : rule)),
+    })
+    if (this.#shared) await this.#changeNamespace(swept)
+    else this.#become(swept(this.#state))
+  }
+
+  get #state(): NamespaceState {
+    return { stamp: this.#cell(NAMESPACE).value ?? randomHex(8), seq: this.#seq, rules: this.#rules }
+  }
+
+  #become(state: NamespaceState): void {
+    this.#learn(this.#cell(NAMESPACE), state.stamp)
+    this.#seq = state.seq
+    this.#rules = state.rules
+    this.epoch++
   }
 
   /** Compare and set on the namespace's record: read with a stolen lease, commit only if nobody stole it back. */
@@ -364,8 +392,18 @@ export class Stamps {
       }
       await pause(this.#clock, 2)
     }
-    throw new PalierError('PALIER_STORE_FAILED', 'the namespace record could not be changed: others change it without end')
+    throw new PalierError(
+      'PALIER_STORE_FAILED',
+      'the namespace record could not be changed: others change it without end',
+    )
   }
+}
+
+function withRule(state: NamespaceState, rule: Omit<Rule, 'n'>, now: number): NamespaceState {
+  const rules = state.rules.filter(one => one.sweptAt === undefined || now - one.sweptAt < RULE_REST)
+  // Too many rules would slow every read: a new namespace stamp says the same and more.
+  if (rules.length >= MOST_RULES) return { stamp: randomHex(8), seq: 0, rules: [] }
+  return { stamp: state.stamp, seq: state.seq + 1, rules: [...rules, { ...rule, n: state.seq + 1 }] }
 }
 
 function matches(rule: Omit<Rule, 'n'>, type: string, key: string): boolean {

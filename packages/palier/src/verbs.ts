@@ -1,17 +1,9 @@
-import type { Clock } from './clock.ts'
-import {
-  type Core,
-  createTarget,
-  nearEntry,
-  reportError,
-  type Target,
-  type TypeState,
-  valueOf,
-} from './core.ts'
+import { type Core, createTarget, nearEntry, reportError, type Target, type TypeState, valueOf } from './core.ts'
 import { type Entry, refreshesEarly } from './entry.ts'
+import { createBatch, type ManyFactory } from './batch.ts'
 import { badOption, PalierError } from './errors.ts'
 import type { MissReason } from './events.ts'
-import { Flight, type Landing } from './flight.ts'
+import type { Flight, Landing } from './flight.ts'
 import { checkName, checkUnprotected, entryId, logicalKey } from './key.ts'
 import { awaitLanding, type Factory, joinable, load, type LoadMode, newFlight, read } from './load.ts'
 import { addValue, deleteKeys, expireEntry, type Receipt, setValue, touchEntry } from './mutate.ts'
@@ -104,7 +96,8 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     checkUnprotected('key', logicalKey(type.name, key), core.protect)
     const subject = options?.subject
     if (scoped) checkName(`subject (entries of type "${type.name}" belong to a ${policy.scope})`, subject)
-    else if (subject !== undefined) throw badOption('subject', `none: entries of type "${type.name}" are public`, subject)
+    else if (subject !== undefined)
+      throw badOption('subject', `none: entries of type "${type.name}" are public`, subject)
     return createTarget(core, type, key, subject, entryId(key, subject), callPolicy(policy, options))
   }
 
@@ -155,10 +148,14 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   }
 
   async function get(at: Target): Promise<unknown> {
-    if (!core.enabled) return void miss(at, 'disabled')
+    if (!core.enabled) {
+      miss(at, 'disabled')
+      return undefined
+    }
     const landing = await find(at)
     if (landing.outcome !== 'hit' || landing.entry === undefined) {
-      return void miss(at, landing.outcome === 'stale' ? 'expired' : landing.reason)
+      miss(at, landing.outcome === 'stale' ? 'expired' : landing.reason)
+      return undefined
     }
     if (landing.tier === 'near') nearHit(at)
     else countHit(at.key, landing.tier)
@@ -215,7 +212,8 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
       }
       const joinedIn = stamps.epoch
       const landing = await awaitLanding(core, at, joined, joined.result)
-      const late = joined.late.length > 0 && joinedIn > joined.epoch && !stamps.unchangedSince(joined.late, joined.epoch)
+      const late =
+        joined.late.length > 0 && joinedIn > joined.epoch && !stamps.unchangedSince(joined.late, joined.epoch)
       if (!late) return landing
     }
   }
@@ -279,7 +277,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     const byKey = new Map<string, Promise<Landing>>()
     unique.forEach((at, i) => {
       const one = batch.then(records => records[i])
-      byKey.set(at.full, core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight, one)))
+      byKey.set(
+        at.full,
+        core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight, one)),
+      )
     })
     for (const at of targets) {
       const landing = await byKey.get(at.full)
@@ -296,7 +297,11 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   ): Promise<unknown[]> {
     const targets = keys.map(key => target(key, options))
     const found = options?.fresh === true ? [] : await findMany(targets)
-    const batch = createBatch(clock, factory, new Set(targets.filter((_at, i) => found[i] === undefined).map(at => at.key)))
+    const batch = createBatch(
+      clock,
+      factory,
+      new Set(targets.filter((_at, i) => found[i] === undefined).map(at => at.key)),
+    )
     return Promise.all(
       targets.map(async (at, i) => {
         const entry = found[i]
@@ -349,14 +354,17 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
         const entry = quick(key, clock.now())
         if (entry !== undefined) return Promise.resolve(entry.value) as Promise<never>
       }
-      return attempt(() => obtainValue(target(key, options), checkFactory(factory), options?.fresh === true)) as Promise<never>
+      return attempt(() =>
+        obtainValue(target(key, options), checkFactory(factory), options?.fresh === true),
+      ) as Promise<never>
     },
     fetch: (key, factory, options) =>
       attempt(async () => {
         const at = target(key, options)
         return describe(settle(at, await obtain(at, checkFactory(factory), options?.fresh === true)))
       }) as Promise<never>,
-    getOrSetMany: (keys, factory, options) => attempt(() => getOrSetMany(keys, checkFactory(factory), options)) as Promise<never[]>,
+    getOrSetMany: (keys, factory, options) =>
+      attempt(() => getOrSetMany(keys, checkFactory(factory), options)) as Promise<never[]>,
     set: (key, value, options) =>
       attempt(() => {
         const at = target(key, options)
@@ -373,8 +381,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
         const at = target(key, options)
         return core.enabled ? addValue(core, at, checkValue(key, value)) : Promise.resolve(false)
       }),
-    touch: (key, options) => attempt(() => core.enabled ? touchEntry(core, target(key, options)) : Promise.resolve(false)),
-    expire: (key, options) => attempt(() => core.enabled ? expireEntry(core, target(key, options)) : Promise.resolve(false)),
+    touch: (key, options) =>
+      attempt(() => (core.enabled ? touchEntry(core, target(key, options)) : Promise.resolve(false))),
+    expire: (key, options) =>
+      attempt(() => (core.enabled ? expireEntry(core, target(key, options)) : Promise.resolve(false))),
     delete: (key, options) => attempt(() => remove([target(key, options)])),
     deleteMany: (keys, options) => attempt(() => remove(keys.map(key => target(key, options)))),
   }
@@ -396,7 +406,11 @@ function checkFactory<F>(factory: F): F {
 
 function checkValue(key: string, value: unknown): unknown {
   if (value === undefined) {
-    throw new PalierError('PALIER_NOT_ENCODABLE', `the value of "${key}": expected anything but undefined; store null for "there is none"`, { key })
+    throw new PalierError(
+      'PALIER_NOT_ENCODABLE',
+      `the value of "${key}": expected anything but undefined; store null for "there is none"`,
+      { key },
+    )
   }
   return value
 }
@@ -410,58 +424,4 @@ function worst(receipts: readonly Receipt[]): Receipt {
     'none',
   )
   return { local: receipts.every(receipt => receipt.local), shared }
-}
-
-type ManyFactory = (missing: readonly string[]) => readonly unknown[] | Promise<readonly unknown[]>
-
-interface Batch {
-  /** Called by the flight of one key when it must be loaded. */
-  value(key: string): Promise<unknown>
-  /** The key needs no load, or has it: whoever waits for company need not wait for this one. */
-  done(key: string): void
-}
-
-/**
- * How long the keys of one batch wait for each other. Bounded, because a key that another process is loading may take
- * long, and two batches that waited for each other's keys would wait for ever.
- */
-const GATHER = 20
-
-/** Gathers the loads that several keys turn out to need into one call of the factory. */
-function createBatch(clock: Clock, factory: ManyFactory, open: Set<string>): Batch {
-  let wanted = new Map<string, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
-  let cancel: (() => void) | undefined
-
-  async function run(): Promise<void> {
-    cancel?.()
-    cancel = undefined
-    const calls = wanted
-    wanted = new Map()
-    const keys = [...calls.keys()]
-    try {
-      const values = await factory(keys)
-      if (!Array.isArray(values) || values.length !== keys.length) {
-        throw badOption('the result of the factory', `an array of ${keys.length} values, one per missing key`, values)
-      }
-      keys.forEach((key, i) => calls.get(key)?.resolve(values[i]))
-    } catch (error) {
-      for (const call of calls.values()) call.reject(error)
-    }
-  }
-
-  const done = (key: string): void => {
-    open.delete(key)
-    if (open.size === 0 && wanted.size > 0) void run()
-  }
-
-  return {
-    value(key) {
-      return new Promise((resolve, reject) => {
-        wanted.set(key, { resolve, reject })
-        cancel ??= clock.after(GATHER, () => void run())
-        done(key)
-      })
-    },
-    done,
-  }
 }

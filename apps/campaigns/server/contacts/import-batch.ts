@@ -20,6 +20,11 @@ export interface BatchResult {
 
 const NEW_CATEGORY_COLOR = '#64748b'
 
+/** A statement may carry at most 32,766 values, so rows of up to six columns go in parts of 5,000. */
+function* parts<T>(rows: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < rows.length; start += 5000) yield rows.slice(start, start + 5000)
+}
+
 async function categoryIdsByName(
   { newId }: Services,
   trx: Transaction<Tables>,
@@ -32,12 +37,12 @@ async function categoryIdsByName(
   const rows = names
     .filter(name => !ids.has(name))
     .map(name => ({ id: newId(), name, color: NEW_CATEGORY_COLOR, description: '', created_at: at, updated_at: at }))
-  if (rows.length > 0) await trx.insertInto('categories').values(rows).execute()
+  for (const part of parts(rows)) await trx.insertInto('categories').values(part).execute()
   for (const row of rows) ids.set(row.name, row.id)
   return { ids, created: rows.length }
 }
 
-/** Stores the lines whose phone is new, in one transaction of five statements whatever their number. */
+/** Stores the lines whose phone is new, in one transaction of few statements whatever their number. */
 export async function writeBatch(services: Services, lines: readonly Line[]): Promise<BatchResult> {
   const { database, newId, now } = services
   const byPhone = new Map<string, Line>()
@@ -61,13 +66,7 @@ export async function writeBatch(services: Services, lines: readonly Line[]): Pr
         return category_id === undefined ? [] : [{ category_id, contact_id, created_at: at }]
       }),
     )
-    // In parts: a statement may carry at most 32,766 values, and a line may name any number of categories.
-    for (let start = 0; start < memberships.length; start += 5000) {
-      await trx
-        .insertInto('contact_categories')
-        .values(memberships.slice(start, start + 5000))
-        .execute()
-    }
+    for (const part of parts(memberships)) await trx.insertInto('contact_categories').values(part).execute()
     return { created: fresh.length, newCategories: created, categoryIds: [...ids.values()] }
   })
 }

@@ -1,4 +1,4 @@
-import { Readable, Transform } from 'node:stream'
+import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate } from 'node:timers/promises'
 import { CsvError, parse } from 'csv-parse'
@@ -37,6 +37,7 @@ export interface ImportReport {
 const HEADER = ['name', 'phone', 'email', 'categories'] as const
 const BATCH = 500
 const MOST_ERRORS = 100
+const MOST_CATEGORIES = 20
 const LONGEST_RECORD = 16_384
 const LARGEST_FILE = 256 * 1024 * 1024
 
@@ -54,6 +55,15 @@ function limiter(): Transform {
       done(new Problem(413, `The file is larger than ${LARGEST_FILE / 1024 / 1024} MiB. Import it in parts.`))
     },
   })
+}
+
+/** The body with its limit, apart from it: were the request itself destroyed, its answer could not be sent. */
+function follow(body: Readable): Transform {
+  const input = limiter()
+  body.once('close', () => {
+    if (!body.readableEnded) input.destroy(new Problem(400, 'The file ended before all of it had arrived.'))
+  })
+  return body.pipe(input)
 }
 
 function checkHeader(record: readonly string[]): void {
@@ -78,6 +88,7 @@ function readLine(line: number, record: readonly string[]): Line | LineFault {
   const names = categories.split(';').map(text => text.trim().normalize())
   const wanted = [...new Set(names.filter(text => text !== ''))]
   const wrong = wanted.find(text => text.length > 80)
+  if (wanted.length > MOST_CATEGORIES) return fault('categories', `at most ${MOST_CATEGORIES} names`, wanted.length)
   if (wrong !== undefined) return fault('categories', 'names of at most 80 characters, with ; between them', wrong)
   return { name, phone: e164, email: address, categories: wanted }
 }
@@ -131,8 +142,9 @@ export async function importContacts(services: Services, body: Readable): Promis
     if (batch.length === BATCH) await flush()
   }
   const parser = parse({ bom: true, info: true, relax_column_count: true, max_record_size: LONGEST_RECORD })
+  const input = follow(body)
   try {
-    await pipeline(body, limiter(), parser, async (records: AsyncIterable<Parsed>) => {
+    await pipeline(input, parser, async (records: AsyncIterable<Parsed>) => {
       for await (const parsed of records) await take(parsed)
     })
     if (header) checkHeader([])
@@ -142,5 +154,8 @@ export async function importContacts(services: Services, body: Readable): Promis
     if (!(error instanceof CsvError)) throw error
     await flush()
     throw brokenFile(error, next, { ...counts, errors })
+  } finally {
+    body.unpipe(input)
+    body.resume()
   }
 }

@@ -43,7 +43,10 @@ export async function listContacts(db: Db, cursors: Cursors, filter: ContactFilt
   const prefix = filter.q === undefined ? undefined : foldName(filter.q)
   const list = `contacts ${JSON.stringify([prefix, category])}`
   const position = cursors.read(list, filter.cursor)
-  let query = db.selectFrom('contacts').select(COLUMNS).limit(limit + 1)
+  let query = db
+    .selectFrom('contacts')
+    .select(COLUMNS)
+    .limit(limit + 1)
   if (category !== undefined) {
     query = query.where(({ exists, selectFrom }) =>
       exists(
@@ -58,15 +61,21 @@ export async function listContacts(db: Db, cursors: Cursors, filter: ContactFilt
     query = query.orderBy('created_at', 'desc').orderBy('id', 'desc')
     if (position !== undefined) {
       const [time, id] = position as [number, string]
-      query = query.where(w => w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]))
+      query = query.where(w =>
+        w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]),
+      )
     }
   } else {
-    query = query.orderBy('name_key').orderBy('id').where('name_key', '<', prefix + AFTER_EVERY_TEXT)
+    query = query
+      .orderBy('name_key')
+      .orderBy('id')
+      .where('name_key', '<', prefix + AFTER_EVERY_TEXT)
     const [name, id] = (position ?? [prefix, '']) as [string, string]
     query = query.where(w => w.and([w('name_key', '>=', name), w.or([w('name_key', '>', name), w('id', '>', id)])]))
   }
   const rows = await query.execute()
-  const after = (row: Row): string => cursors.write(list, [prefix === undefined ? row.created_at : row.name_key, row.id])
+  const after = (row: Row): string =>
+    cursors.write(list, [prefix === undefined ? row.created_at : row.name_key, row.id])
   const page = cutPage(rows, limit, after, row => row)
   return { ...page, items: await withCategories(db, page.items) }
 }
@@ -110,7 +119,9 @@ async function requireCategories(db: Db, ids: readonly string[]): Promise<void> 
   const known = new Set(found.map(row => row.id))
   const unknown = ids.filter(id => !known.has(id))
   if (unknown.length === 0) return
-  throw badFields([{ field: 'body.category_ids', expected: 'ids of categories that exist', received: received(unknown) }])
+  throw badFields([
+    { field: 'body.category_ids', expected: 'ids of categories that exist', received: received(unknown) },
+  ])
 }
 
 async function categoriesOf(db: Db, contactId: string): Promise<string[]> {
@@ -134,7 +145,10 @@ async function refuseTakenPhone<T>(phone: string | undefined, write: () => Promi
   }
 }
 
-export async function createContact({ database, caching, newId, now }: Services, input: ContactInput): Promise<Contact> {
+export async function createContact(
+  { database, caching, newId, now }: Services,
+  input: ContactInput,
+): Promise<Contact> {
   const at = now()
   const id = newId()
   const categoryIds = [...new Set(input.category_ids)]
@@ -198,7 +212,11 @@ async function replaceCategories(trx: Db, contactId: string, ids: readonly strin
   await requireCategories(trx, added)
   await addCategories(trx, contactId, added, at)
   if (left.length > 0) {
-    await trx.deleteFrom('contact_categories').where('contact_id', '=', contactId).where('category_id', 'in', left).execute()
+    await trx
+      .deleteFrom('contact_categories')
+      .where('contact_id', '=', contactId)
+      .where('category_id', 'in', left)
+      .execute()
   }
   return [...added, ...left]
 }

@@ -140,7 +140,11 @@ async function dropTables(db: Kysely<Tables>): Promise<void> {
 }
 
 async function index(db: Kysely<Tables>, table: string, columns: string[]): Promise<void> {
-  await db.schema.createIndex(`${table}_by_${columns.join('_')}`).on(table).columns(columns).execute()
+  await db.schema
+    .createIndex(`${table}_by_${columns.join('_')}`)
+    .on(table)
+    .columns(columns)
+    .execute()
 }
 
 /** Brings the tables up to date, in one transaction that only one process gets. Returns the names of what ran. */

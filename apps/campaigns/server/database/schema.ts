@@ -34,7 +34,15 @@ export interface ContactCategoryTable {
   created_at: number
 }
 
-export const CAMPAIGN_STATUSES = ['draft', 'scheduled', 'running', 'paused', 'completed', 'cancelled', 'failed'] as const
+export const CAMPAIGN_STATUSES = [
+  'draft',
+  'scheduled',
+  'running',
+  'paused',
+  'completed',
+  'cancelled',
+  'failed',
+] as const
 export type CampaignStatus = (typeof CAMPAIGN_STATUSES)[number]
 
 /** `failed_count` counts failed and no_interaction together; `no_interaction_count` the latter alone. */

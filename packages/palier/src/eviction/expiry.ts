@@ -24,8 +24,15 @@ export function createExpiry<R extends Evictable, I extends Index<R>>(): Expiry<
   /** Where the walk is; it is let go at the end, since an idle iterator keeps the former tables of a Map alive. */
   let walk: IterableIterator<[I, string, R]> | undefined
 
+  /** As many records of each index as it has at that time: what is added behind them must not draw the walk out. */
   function* everything(): IterableIterator<[I, string, R]> {
-    for (const index of indexes) for (const [key, record] of index.records) yield [index, key, record]
+    for (const index of indexes) {
+      let left = index.records.size
+      for (const [key, record] of index.records) {
+        if (left-- <= 0) break
+        yield [index, key, record]
+      }
+    }
   }
 
   return {

@@ -73,7 +73,7 @@ function openMemoryBus(channel: Channel): Bus {
       if (!channel.emptying) empty(channel)
     },
     poll: () => member !== undefined,
-    peers: () => (member === undefined || channel.members.has(member) ? 0 : 1) + channel.members.size,
+    peers: () => channel.members.size,
     async close() {
       closed = true
       if (member !== undefined) channel.members.delete(member)

@@ -4,6 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createClientPool, createCluster } from 'redis'
+import type { SharedStore } from '../../src/store.ts'
+import type { RedisClientLike } from '../../src/stores/redis/store.ts'
 
 /*
  * Real redis-server processes for tests, each on a free loopback port with its own temporary directory and no
@@ -216,4 +220,51 @@ export async function startCluster(count: number = 3): Promise<RedisCluster> {
     await stop()
     throw error
   }
+}
+
+/** The kinds of client a caller may lend to a store. */
+export const CLIENT_KINDS = ['ioredis', 'redis', 'redis pool'] as const
+export type ClientKind = (typeof CLIENT_KINDS)[number]
+
+/** A client as an application makes it with defaults; its errors are heard and dropped. */
+export interface Lent {
+  readonly client: RedisClientLike & NodeJS.EventEmitter
+  end(): void
+}
+
+export async function lend(kind: ClientKind, url: string): Promise<Lent> {
+  if (kind === 'ioredis') {
+    const client = new Redis(url)
+    client.on('error', () => {})
+    await until('ioredis is ready', () => client.status === 'ready')
+    return { client, end: () => client.disconnect() }
+  }
+  const client = kind === 'redis' ? createClient({ url }) : createClientPool({ url }, { minimum: 2 })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, end: () => client.destroy() }
+}
+
+export async function lendCluster(kind: 'ioredis' | 'redis', cluster: RedisCluster): Promise<Lent> {
+  if (kind === 'ioredis') {
+    const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })))
+    client.on('error', () => {})
+    await until('the ioredis cluster is ready', () => client.status === 'ready')
+    return { client, end: () => client.disconnect() }
+  }
+  const client = createCluster({ rootNodes: cluster.nodes.map(({ url }) => ({ url })) })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, end: () => client.destroy() }
+}
+
+/** Waits for the first connection of a store, which may take longer than one of its commands is given. */
+export async function answers<S extends SharedStore>(store: S): Promise<S> {
+  await until('the store answers', () =>
+    store.get('-').then(
+      () => true,
+      () => false,
+    ),
+  )
+  return store
 }

@@ -127,8 +127,17 @@ export function createRedisBus(parts: RedisBusParts): Bus {
   let cancelBeat: () => void = () => {}
   const arrivals = new Set<() => void>()
 
-  const say = (message: string): Promise<unknown> =>
+  const send = (message: string): Promise<unknown> =>
     commands.run(script, [channelRoute(channel)], [channelName(channel), message], { write: true })
+
+  let last: Promise<unknown> = Promise.resolve()
+  /** Where messages could overtake each other, each waits for the one before it: a swap would look like a loss. */
+  function say(message: string): Promise<unknown> {
+    if (port.keepsOrder) return send(message)
+    const next = (): Promise<unknown> => send(message)
+    last = last.then(next, next)
+    return last
+  }
 
   const lost = (reason: string): void => {
     trustedUntil = 0

@@ -94,21 +94,22 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
   const notConnected = (why: string | undefined): Error =>
     Object.assign(new Error(`not connected${why === undefined ? '' : `: ${why}`}`), { code: 'ENOTCONN' })
 
-  function start<T>(waiting: Waiting, ask: (within: () => number) => Promise<T>): Promise<T> {
-    const within = (): number => Math.max(1, Math.ceil(waiting.at - clock.now()))
+  const left = (waiting: Waiting): number => Math.max(1, Math.ceil(waiting.at - clock.now()))
+
+  function start<T>(waiting: Waiting, ask: (waiting: Waiting) => Promise<T>): Promise<T> {
     if (port.ready()) {
       wasReady = true
-      return ask(within)
+      return ask(waiting)
     }
     if (wasReady) return Promise.reject(notConnected(port.trouble()))
     return connected(waiting).then(() => {
       if (waiting.fail === undefined) throw notConnected(port.trouble())
       wasReady = true
-      return ask(within)
+      return ask(waiting)
     })
   }
 
-  function timed<T>(ask: (within: () => number) => Promise<T>): Promise<T> {
+  function timed<T>(ask: (waiting: Waiting) => Promise<T>): Promise<T> {
     if (isClosed) return Promise.reject(new PalierError('PALIER_CLOSED', 'the redis store is closed'))
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = { at: clock.now() + deadline, fail: reject, excused: false }
@@ -129,24 +130,18 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
     })
   }
 
-  async function evaluate(script: Script, tail: Args, send: (args: Args) => Promise<Reply>): Promise<Reply> {
-    try {
-      return await send(['EVALSHA', script.sha, ...tail])
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return send(['EVAL', script.text, ...tail])
-    }
-  }
-
   return {
     send: (args, options = {}) =>
-      timed(within => port.send(args, { key: options.key, within: options.write ? within() : undefined })),
+      timed(waiting => port.send(args, { key: options.key, within: options.write ? left(waiting) : undefined })),
     run: (script, keys, args, options = {}) =>
-      timed(within =>
-        evaluate(script, [String(keys.length), ...keys, ...args], words =>
-          port.send(words, { key: options.key ?? keys[0], within: options.write ? within() : undefined }),
-        ),
-      ),
+      timed(waiting => {
+        const tail = [String(keys.length), ...keys, ...args]
+        const to = { key: options.key ?? keys[0], within: options.write ? left(waiting) : undefined }
+        return port.send(['EVALSHA', script.sha, ...tail], to).catch((error: unknown) => {
+          if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+          return port.send(['EVAL', script.text, ...tail], to)
+        })
+      }),
     connected: () => (wasReady ? undefined : timed(async () => {})),
     masters: async () => (await timed(() => port.masters())).map(send => (args: Args) => timed(() => send(args))),
     close() {

@@ -67,6 +67,7 @@ export function ioredisPort(client: IoRedis | IoRedisCluster): Port {
   return {
     client: 'ioredis',
     isCluster: cluster !== undefined,
+    keepsOrder: true,
     keyPrefix: String(client.options.keyPrefix ?? ''),
     // A client made with `lazyConnect` connects at its first command.
     ready: () => client.status === 'ready' || client.status === 'wait',

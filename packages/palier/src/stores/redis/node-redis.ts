@@ -90,6 +90,7 @@ function singlePort(client: NodeRedis): Port {
   return {
     client: 'redis',
     isCluster: false,
+    keepsOrder: true,
     keyPrefix: '',
     ready: () => client.isReady,
     trouble: () => undefined,
@@ -116,6 +117,7 @@ function poolPort(pool: NodeRedisPool): Port {
   return {
     client: 'redis',
     isCluster: false,
+    keepsOrder: false,
     keyPrefix: '',
     ready: () => pool.isOpen,
     trouble: () => undefined,
@@ -136,12 +138,13 @@ function clusterPort(cluster: NodeRedisCluster): Port {
   return {
     client: 'redis',
     isCluster: true,
+    keepsOrder: true,
     keyPrefix: '',
     ready: () => cluster.isReady ?? cluster.isOpen,
     trouble: () => undefined,
     send: (args, options) => cluster.sendCommand(options.key, false, args, within(options)),
     async masters() {
-      const nodes = await Promise.all(cluster.masters.map(node => cluster.nodeClient(node)))
+      const nodes = await Promise.all(cluster.masters.map(async node => cluster.nodeClient(node)))
       return nodes.map(node => (args: Args) => node.sendCommand(args, within({})))
     },
     // Plain pub/sub reaches every node of a cluster, so one node is enough to hear everything.

@@ -90,18 +90,26 @@ async function openIoRedis(target: Target, isCluster: boolean, watch: Watch): Pr
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
 
+/** Which client is installed, loaded and ready for use; `redis` is preferred. */
+export async function loadClient(): Promise<'redis' | 'ioredis'> {
+  for (const [client, load] of [
+    ['redis', () => import('redis')],
+    ['ioredis', () => import('ioredis')],
+  ] as const) {
+    try {
+      await load()
+      return client
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+  }
+  throw new PalierError('PALIER_STORE_FAILED', `no Redis client is installed: npm install redis (or ioredis)`)
+}
+
 async function open(target: Target, isCluster: boolean, watch: Watch): Promise<Opened> {
-  try {
-    return await openNodeRedis(target, isCluster, watch)
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
-  try {
-    return await openIoRedis(target, isCluster, watch)
-  } catch (error) {
-    if (!isMissing(error)) throw error
-    throw new PalierError('PALIER_STORE_FAILED', 'no Redis client is installed: npm install redis (or ioredis)')
-  }
+  return (await loadClient()) === 'redis'
+    ? openNodeRedis(target, isCluster, watch)
+    : openIoRedis(target, isCluster, watch)
 }
 
 const LOOK = 5
@@ -183,6 +191,7 @@ export function ownedPort(target: Target, clock: Clock, onEvent: ((event: RedisE
     get isCluster() {
       return port?.isCluster ?? false
     },
+    keepsOrder: true,
     keyPrefix: '',
     ready: () => port?.ready() ?? false,
     trouble: () => trouble,

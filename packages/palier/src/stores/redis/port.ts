@@ -29,6 +29,8 @@ export interface SubscriptionEvents {
 export interface Port {
   readonly client: 'redis' | 'ioredis'
   readonly isCluster: boolean
+  /** Whether commands for one node arrive in the order in which they were sent; those of a pool may overtake. */
+  readonly keepsOrder: boolean
   /** What the client itself puts before every key of a command (but not of a pattern). */
   readonly keyPrefix: string
   /** Whether a command sent now would leave now rather than wait in a queue for a connection. */

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type Clock, systemClock } from '../../clock.ts'
+import { loadClient } from './owned.ts'
 import { type Args, type Reply, reasonOf } from './port.ts'
 import { createReplyReader } from './reply-reader.ts'
-import { borrowedPort, type RedisStoreOptions } from './store.ts'
+import { borrowedPort, type RedisStoreOptions } from './client.ts'
 import { addressOf, safeCause, type Target, targetOf } from './target.ts'
 
 /*
@@ -75,6 +76,7 @@ const REFUSALS: readonly (readonly [RegExp, string, string])[] = [
     'there is no such database on this Redis',
     'check REDIS_DB; a cluster has database 0 only',
   ],
+  [/no Redis client is installed/, 'no Redis client is installed', 'npm install redis (or ioredis)'],
   [/not Redis/, 'what answers there is not Redis', 'check the host, the port and TLS'],
   [/ECONNREFUSED/, 'connection refused: nothing listens there', 'start Redis, or check REDIS_HOST and REDIS_PORT'],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name is not known', 'check REDIS_HOST'],
@@ -106,8 +108,9 @@ async function ask(send: Send, args: Args, key?: string): Promise<Reply> {
 
 const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString('utf8') : String(reply))
 
-async function prove(send: Send): Promise<RedisProbe> {
-  const key = `palier:{probe-${randomBytes(8).toString('hex')}}`
+const probeKey = (): string => `palier:{probe-${randomBytes(8).toString('hex')}}`
+
+async function prove(send: Send, key: string): Promise<RedisProbe> {
   const begun = performance.now()
   const said = randomBytes(8).toString('hex')
   await ask(send, ['SET', key, said, 'PX', PROBE_TTL], key)
@@ -171,16 +174,16 @@ async function signIn(send: Send, { username, password, db }: Target): Promise<v
 }
 
 /** A node of a cluster answers MOVED for a key of another node: the proof is then made there. */
-async function proveAt(target: Target, sockets: Set<Socket>, hops: number): Promise<RedisProbe> {
+async function proveAt(target: Target, sockets: Set<Socket>, key: string, hops: number): Promise<RedisProbe> {
   const send = speak(target, sockets)
   await signIn(send, target)
   try {
-    return await prove(send)
+    return await prove(send, key)
   } catch (error) {
     const moved = /^MOVED \d+ (.*):(\d+)$/.exec(reasonOf(error))
     if (moved === null || hops === 0) throw error
     const host = moved[1] === '' || moved[1] === undefined ? target.host : moved[1]
-    return proveAt({ ...target, host, port: Number(moved[2]) }, sockets, hops - 1)
+    return proveAt({ ...target, host, port: Number(moved[2]) }, sockets, key, hops - 1)
   }
 }
 
@@ -216,7 +219,7 @@ export async function probeRedis(options: RedisStoreOptions, budgetMs: number): 
         why: `${silent} through the client given`,
         hint: 'check that the client is connected',
       }
-      const proof = prove(send).catch((error: unknown) => refusal(error, '', undefined))
+      const proof = prove(send, probeKey()).catch((error: unknown) => refusal(error, '', undefined))
       return await withinBudget(clock, budgetMs, proof, late)
     }
     const target = targetOf(options.url, options.connect)
@@ -227,7 +230,10 @@ export async function probeRedis(options: RedisStoreOptions, budgetMs: number): 
       why: `${where}${silent}`,
       hint: 'check the address, firewalls and whether the server hangs',
     }
-    const proof = proveAt(target, sockets, 1).catch((error: unknown) => refusal(error, where, secret))
+    // Redis is of no use without a client, and one that is loaded by now does not slow the first read down.
+    const proof = Promise.all([proveAt(target, sockets, probeKey(), 1), loadClient()])
+      .then(([proved]) => proved)
+      .catch((error: unknown) => refusal(error, where, secret))
     return await withinBudget(clock, budgetMs, proof, late)
   } catch (error) {
     return refusal(error, where, secret)

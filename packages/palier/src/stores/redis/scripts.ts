@@ -10,8 +10,9 @@ const script = (text: string): Script => ({ text, sha: createHash('sha1').update
 
 /*
  * Every key is declared and all keys of a call but those of `get` belong to one cluster slot. `pcall` where a value is
- * read: a foreign type under one of our names is an absent record, not an error for the whole batch. The lease goes
- * first and the value after it, so that a server which refuses the value (out of memory) has still voided the lease.
+ * read: a foreign type under one of our names is an absent record, not an error for the whole batch. The value
+ * goes first, because a server out of memory refuses nothing to a script that has already written; the lease goes
+ * whether or not the value was taken, so that a refused `set` still voids it.
  */
 const GET = `
 local out = {}
@@ -26,6 +27,12 @@ for i = 1, #KEYS do
   end
 end
 return out`
+
+/** The same for one key, without the loop: what a lone read costs is felt. */
+const GET_ONE = `
+local value = redis.pcall('GET', KEYS[1])
+if type(value) ~= 'string' then return false end
+return {value, redis.call('PTTL', KEYS[1])}`
 
 /** KEYS: value, lease. ARGV: token, ttl, '1' to steal, head seen or '', where the head starts and ends. */
 const CLAIM = `
@@ -45,15 +52,16 @@ return {value, left, 0}`
 /** KEYS: value, lease. ARGV: token, record, ttl. */
 const COMMIT = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+local done = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if done.err then return done end
 return 1`
 
 /** KEYS: value, lease. ARGV: record, ttl. */
 const SET = `
+local done = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`
+return done`
 
 /** KEYS: lease. ARGV: token, ttl. */
 const RENEW = `
@@ -70,6 +78,7 @@ const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 
 export interface Scripts {
   readonly get: Script
+  readonly getOne: Script
   readonly claim: Script
   readonly commit: Script
   readonly set: Script
@@ -81,6 +90,7 @@ export interface Scripts {
 export function createScripts(): Scripts {
   return {
     get: script(GET),
+    getOne: script(GET_ONE),
     claim: script(CLAIM),
     commit: script(COMMIT),
     set: script(SET),

@@ -1,130 +1,33 @@
 import { type Clock, systemClock } from '../../clock.ts'
-import { badOption, PalierError } from '../../errors.ts'
+import { badOption } from '../../errors.ts'
 import { RECORD_HEAD } from '../../record.ts'
-import type { Claimed, SharedStore, StoredRecord } from '../../store.ts'
+import type { Claimed, SharedStore } from '../../store.ts'
 import { createRedisBus } from './bus.ts'
+import { borrowedPort, type RedisStoreOptions } from './client.ts'
 import { type Commands, createCommands } from './commands.ts'
-import { isIoRedis, ioredisPort } from './ioredis.ts'
-import { encodeKey, leaseName, slotOf, valueName } from './keys.ts'
-import { isNodeRedis, nodeRedisPort } from './node-redis.ts'
-import { type RedisEvent, ownedPort } from './owned.ts'
+import { encodeKey, leaseName, valueName } from './keys.ts'
+import { ownedPort } from './owned.ts'
 import type { Port, Reply } from './port.ts'
+import { asRecord, createReader, listOf, type Part, partsOf } from './reader.ts'
 import { createScanner } from './scan.ts'
-import { createScripts, type Scripts } from './scripts.ts'
-import { type RedisConnect, targetOf } from './target.ts'
+import { createScripts } from './scripts.ts'
+import { targetOf } from './target.ts'
 
-/** A client the caller owns: an ioredis `Redis` or `Cluster`, or a node-redis client, pool or cluster (version 5 on). */
-export type RedisClientLike =
-  | { callBuffer(...args: never[]): Promise<unknown> }
-  | { sendCommand(...args: never[]): Promise<unknown> }
+export { isRedisClient, type RedisClientLike, type RedisStoreOptions } from './client.ts'
+export type { RedisEvent } from './owned.ts'
+export { probeRedis, type RedisMode, type RedisProbe } from './probe.ts'
+export type { RedisConnect } from './target.ts'
 
-export interface RedisStoreOptions {
-  /** Borrowed: never closed, no listener left on it. Messages are heard on a copy made by its `duplicate()`. */
-  readonly client?: RedisClientLike
-  /** `redis://` or `rediss://`; the connection is the store's own, through whichever of `redis` and `ioredis` is installed. */
-  readonly url?: string
-  /** Instead of `url`, or beside it: what is said here wins. */
-  readonly connect?: RedisConnect
-  /** Milliseconds within which each command must be answered. Default 250. */
-  readonly deadline?: number
-  readonly clock?: Clock
-  /** What happens to the connection the store opened itself. */
-  readonly onEvent?: (event: RedisEvent) => void
-}
+/** Names of one UNLINK, of which each key has two. */
+const DELETE_CHUNK = 500
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export interface RedisStore extends SharedStore {
   readonly name: 'redis'
   /** Changes when another server, or an empty one in its place, answers: its run and replication ids. */
   identity(): Promise<string>
-}
-
-export function isRedisClient(client: object): client is RedisClientLike {
-  return isIoRedis(client) || isNodeRedis(client)
-}
-
-/** The port of a borrowed client. */
-export function borrowedPort(client: RedisClientLike): Port {
-  if (isIoRedis(client)) return ioredisPort(client)
-  if (isNodeRedis(client)) return nodeRedisPort(client)
-  throw badOption('client', 'a client made by ioredis or by redis (version 5 or later)', client)
-}
-
-/** Keys of one script call: enough to make its cost vanish among them, few enough not to hold the server up. */
-const GET_CHUNK = 64
-const DELETE_CHUNK = 500
-
-type Part = readonly number[]
-
-/** Positions of `encoded`, in groups that may travel in one command: of one slot on a cluster, of bounded size anywhere. */
-function partsOf(encoded: readonly string[], isCluster: boolean, limit: number): Part[] {
-  const parts: Part[] = []
-  const open = new Map<number, number[]>()
-  for (const [i, key] of encoded.entries()) {
-    const slot = isCluster ? slotOf(key) : 0
-    const part = open.get(slot)
-    if (part !== undefined && part.length < limit) part.push(i)
-    else {
-      const fresh = [i]
-      open.set(slot, fresh)
-      parts.push(fresh)
-    }
-  }
-  return parts
-}
-
-function asRecord(value: Reply, remaining: Reply): StoredRecord | undefined {
-  if (!Buffer.isBuffer(value)) return undefined
-  const left = Number(remaining)
-  return left > 0 ? { bytes: value, remaining: left } : undefined
-}
-
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-function listOf(reply: Reply): readonly Reply[] {
-  if (!Array.isArray(reply)) throw new PalierError('PALIER_STORE_FAILED', 'redis gave an answer of the wrong shape')
-  return reply as readonly Reply[]
-}
-
-/** Reads in few commands; those asked for within one tick travel together. */
-function createReader(commands: Commands, scripts: Scripts, port: Port): Pick<SharedStore, 'get' | 'getMany'> {
-  async function read(encoded: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    const records = new Array<StoredRecord | undefined>(encoded.length).fill(undefined)
-    const ask = async (part: Part): Promise<void> => {
-      const names = part.map(i => valueName(encoded[i] ?? ''))
-      const reply = listOf(await commands.run(scripts.get, names, []))
-      for (const [n, i] of part.entries()) records[i] = asRecord(reply[2 * n], reply[2 * n + 1])
-    }
-    await commands.connected()
-    await Promise.all(partsOf(encoded, port.isCluster, GET_CHUNK).map(ask))
-    return records
-  }
-
-  let gathering: string[] = []
-  let gathered: Promise<(StoredRecord | undefined)[]> | undefined
-
-  /** The tick ends after the microtasks of the moment have run, so callers woken together are gathered too. */
-  const gather = (): Promise<(StoredRecord | undefined)[]> =>
-    new Promise((resolve, reject) => {
-      process.nextTick(() => {
-        const encoded = gathering
-        gathering = []
-        gathered = undefined
-        read(encoded).then(resolve, reject)
-      })
-    })
-
-  return {
-    get(key) {
-      const encoded = encodeKey(key)
-      // On a cluster keys seldom share a slot, and the client gathers the commands per node itself.
-      if (port.isCluster) return read([encoded]).then(records => records[0])
-      gathered ??= gather()
-      const i = gathering.push(encoded) - 1
-      return gathered.then(records => records[i])
-    },
-    getMany: keys => read(keys.map(encodeKey)),
-  }
 }
 
 /** Keeps records in Redis. The server drops what expires and evicts by its own policy, so there is no `sweep`. */

@@ -1,0 +1,102 @@
+import { buildApp } from './app.ts'
+import { type Caching, openCaching } from './caching.ts'
+import { type Database, openDatabase } from './database/open.ts'
+import { BadVariable, type Environment, readEnvironment } from './environment.ts'
+import { NotEmpty, writeDataSet } from './generator/write.ts'
+
+/** What stops the start and is the reader's to change: said in one line, without a stack. */
+class CannotStart extends Error {}
+
+const SAMPLE = { contacts: 2000, messages: 10_000, seed: 1 }
+
+/** An empty database gets a small sample, so that the first page has something to show. Never a second time. */
+async function addSample({ reader, path }: Database): Promise<void> {
+  const first = await reader.selectFrom('contacts').select('id').limit(1).executeTakeFirst()
+  if (first !== undefined) return
+  try {
+    writeDataSet(path, { ...SAMPLE, now: Date.now() })
+    console.log(
+      `sample data  ${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages (SAMPLE_DATA=false leaves it out)`,
+    )
+  } catch (error) {
+    // Something is in it after all, or another process was quicker: both are as good as a sample.
+    if (!(error instanceof NotEmpty)) throw error
+  }
+}
+
+async function listen(app: Awaited<ReturnType<typeof buildApp>>, { port, host }: Environment): Promise<string> {
+  try {
+    return await app.listen({ port, host })
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'EADDRINUSE') {
+      const other = `Stop it, or choose another port: PORT=${port + 1} npm start (PORT=0 takes any free one).`
+      throw new CannotStart(`Port ${port} on ${host} is already in use by another program. ${other}`)
+    }
+    if (code === 'EACCES')
+      throw new CannotStart(`Port ${port} may not be opened by this user. Choose one from 1024 on with PORT.`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new CannotStart(`HOST: expected an address of this machine, received "${host}".`)
+    }
+    throw error
+  }
+}
+
+function printBackend(caching: Caching): void {
+  const { backend, why, enabled } = caching.status()
+  console.log(
+    enabled
+      ? `cache        ${backend}: ${why}`
+      : 'cache        off (CACHE_ENABLED=false): every read goes to the database',
+  )
+}
+
+async function start(): Promise<void> {
+  const environment = readEnvironment(process.env)
+  const database = await openDatabase(environment.databasePath)
+  const caching = openCaching({ databaseId: database.id })
+  const app = await buildApp({ database, caching, logLevel: environment.logLevel })
+  app.addHook('onClose', async () => {
+    await caching.close()
+    await database.close()
+  })
+  try {
+    if (environment.sampleData) await addSample(database)
+    const address = await listen(app, environment)
+    await caching.ready()
+    console.log(`campaigns    ${address}`)
+    console.log(`database     ${environment.databasePath}`)
+    printBackend(caching)
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  let closing = false
+  const stop = (signal: NodeJS.Signals): void => {
+    // A second signal means that somebody does not want to wait.
+    if (closing) process.exit(1)
+    closing = true
+    console.log(`${signal}: closing`)
+    void app.close().then(
+      () => process.exit(0),
+      error => {
+        console.error(error)
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+function isForReader(error: unknown): error is Error {
+  const bad = (error as { code?: string }).code === 'PALIER_BAD_OPTION'
+  return error instanceof BadVariable || error instanceof CannotStart || bad
+}
+
+try {
+  await start()
+} catch (error) {
+  console.error(isForReader(error) ? error.message : error)
+  process.exitCode = 1
+}

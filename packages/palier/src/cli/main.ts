@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { createInterface } from 'node:readline/promises'
+import { run } from './run.ts'
+
+const leave = new AbortController()
+
+/** The second time the signal does what it does anywhere: nobody should be held up by a disk that hangs. */
+function onSignal(signal: NodeJS.Signals): void {
+  leave.abort(new Error(`ended by ${signal}`))
+}
+
+async function confirm(question: string): Promise<boolean | undefined> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined
+  const reader = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answer = await reader.question(`${question} [y/N] `, { signal: leave.signal })
+    return /^y(es)?$/i.test(answer.trim())
+  } catch {
+    // Ended by a signal, or by the end of the input: neither is a yes.
+    return false
+  } finally {
+    reader.close()
+  }
+}
+
+process.once('SIGINT', onSignal)
+process.once('SIGTERM', onSignal)
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe has seen enough (`palier stats | head`).
+  if (error.code !== 'EPIPE') throw error
+})
+
+// Every timer of the library lets a process end, and this one must not end before its work does.
+const alive = setInterval(() => undefined, 60_000)
+process.exitCode = await run(process.argv.slice(2), {
+  environment: process.env,
+  isTerminal: process.stdout.isTTY === true,
+  out: text => void process.stdout.write(text),
+  err: text => void process.stderr.write(text),
+  confirm,
+  signal: leave.signal,
+})
+clearInterval(alive)

@@ -1,0 +1,70 @@
+/** How wide a line may be. */
+export const WIDTH = 80
+
+export type Style = 'heading' | 'good' | 'warning' | 'bad'
+
+/** Marks a piece of text; without colours it gives the text back as it is. */
+export type Paint = (style: Style, text: string) => string
+
+const CODES: Readonly<Record<Style, string>> = { heading: '1', good: '32', warning: '33', bad: '31' }
+
+export function painter(colours: boolean): Paint {
+  return (style, text) => (colours && text !== '' ? `\u001B[${CODES[style]}m${text}\u001B[0m` : text)
+}
+
+/** Breaks at spaces; a word longer than a line (a path, a key) stays whole, for it is there to be copied. */
+export function wrap(text: string, indent: number, width: number = WIDTH): readonly string[] {
+  const room = width - indent
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    if (line !== '' && line.length + 1 + word.length > room) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  if (line !== '') lines.push(line)
+  return lines.map(one => ' '.repeat(indent) + one)
+}
+
+/** Text beside a label that takes `indent` columns, the label included. */
+export function labelled(label: string, text: string, indent: number): readonly string[] {
+  const lines = wrap(text, indent)
+  const first = lines[0] ?? ''
+  return [label.padEnd(indent) + first.slice(indent), ...lines.slice(1)].map(line => line.trimEnd())
+}
+
+/** Columns as wide as their widest cell; `right` names those that are set to the right. */
+export function table(rows: readonly (readonly string[])[], right: readonly number[], indent: number = 2): readonly string[] {
+  const widths: number[] = []
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
+  return rows.map(row => {
+    const cells = row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+    return (' '.repeat(indent) + cells.join('  ')).trimEnd()
+  })
+}
+
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  let value = bytes
+  let unit = 'B'
+  for (const next of ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']) {
+    if (value < 1024) break
+    value /= 1024
+    unit = next
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`
+}
+
+export function countText(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** `1 entry`, `2 entries`. */
+export function plural(count: number, one: string, many: string): string {
+  return `${countText(count)} ${count === 1 ? one : many}`
+}
+
+export function microsText(micros: number): string {
+  return micros < 10 ? micros.toFixed(1) : countText(Math.round(micros))
+}

@@ -1,0 +1,90 @@
+import { constants } from 'node:os'
+import { PalierError } from '../../errors.ts'
+
+/**
+ * What kind of trouble a file system call met. `absent` is no trouble: nothing is there. `full` and `readonly` leave
+ * reading possible; `busy` passes by itself; `damaged` is the disk; `stale` is a network handle to open again;
+ * `misplaced` is a directory that cannot serve as it is.
+ */
+export type FileFault = 'absent' | 'full' | 'readonly' | 'busy' | 'damaged' | 'stale' | 'misplaced' | 'other'
+
+const { errno } = constants
+
+/** Numbers, because Node gives several of them (EDQUOT, ESTALE, EUCLEAN) no name: `code` is then "Unknown system error". */
+const ERRNO = {
+  EACCES: errno.EACCES,
+  EAGAIN: errno.EAGAIN,
+  EBUSY: errno.EBUSY,
+  EDQUOT: errno.EDQUOT,
+  EEXIST: errno.EEXIST,
+  EFBIG: errno.EFBIG,
+  EIO: errno.EIO,
+  EISDIR: errno.EISDIR,
+  ELOOP: errno.ELOOP,
+  EMFILE: errno.EMFILE,
+  ENFILE: errno.ENFILE,
+  ENOENT: errno.ENOENT,
+  ENOMEM: errno.ENOMEM,
+  ENOSPC: errno.ENOSPC,
+  ENOTDIR: errno.ENOTDIR,
+  ENOTEMPTY: errno.ENOTEMPTY,
+  ENXIO: errno.ENXIO,
+  EPERM: errno.EPERM,
+  EROFS: errno.EROFS,
+  ESTALE: errno.ESTALE,
+  /** Linux only: the file system found itself inconsistent. */
+  EUCLEAN: 117,
+  EXDEV: errno.EXDEV,
+} as const
+
+export type ErrnoName = keyof typeof ERRNO
+
+const FAULTS: readonly (readonly [FileFault, readonly ErrnoName[]])[] = [
+  ['absent', ['ENOENT']],
+  ['full', ['ENOSPC', 'EDQUOT', 'EFBIG']],
+  ['readonly', ['EROFS', 'EACCES', 'EPERM']],
+  ['busy', ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY']],
+  ['damaged', ['EIO', 'EUCLEAN']],
+  ['stale', ['ESTALE']],
+  ['misplaced', ['ENOTDIR', 'ELOOP', 'EXDEV', 'EISDIR']],
+]
+
+const SENTENCES: Readonly<Record<FileFault, string>> = {
+  absent: 'the directory or a part of it is gone',
+  full: 'there is no room left (disk, quota or budget of the store)',
+  readonly: 'the directory cannot be written',
+  busy: 'the system is out of file handles or memory',
+  damaged: 'the disk reports an error',
+  stale: 'the network file system lost the file',
+  misplaced: 'something else stands where the store keeps its files',
+  other: 'the file system refused',
+}
+
+/** True when `error` came from a system call with one of these errors. `code` is a fallback for systems with other numbers. */
+export function isErrno(error: unknown, ...names: readonly ErrnoName[]): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { errno: number, code } = error as NodeJS.ErrnoException
+  return names.some(name => number === -ERRNO[name] || code === name)
+}
+
+/** The cause of a write that the store's own budget refuses. */
+export class BudgetError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'BudgetError'
+  }
+}
+
+export function faultOf(error: unknown): FileFault {
+  if (error instanceof BudgetError) return 'full'
+  if (error instanceof PalierError && error.cause !== undefined) return faultOf(error.cause)
+  return FAULTS.find(([, names]) => isErrno(error, ...names))?.[0] ?? 'other'
+}
+
+/** The error a caller sees; one that already is a `PalierError` passes through. */
+export function storeFailed(operation: string, dir: string, cause: unknown, key?: string): PalierError {
+  if (cause instanceof PalierError) return cause
+  const detail = cause instanceof Error ? ` (${cause.message})` : ''
+  const message = `${operation} in ${dir}: ${SENTENCES[faultOf(cause)]}${detail}`
+  return new PalierError('PALIER_STORE_FAILED', message, { cause, ...(key === undefined ? {} : { key }) })
+}

@@ -1,0 +1,234 @@
+import { hash } from 'node:crypto'
+import type { Clock } from '../../clock.ts'
+import { isErrno } from './errors.ts'
+import { CREATE, type FileIo, REWRITE } from './io.ts'
+import type { Layout } from './layout.ts'
+
+/*
+ * Leases between processes, without lock files: nothing here waits for another process, and a process killed at any
+ * system call leaves nothing that must be repaired.
+ *
+ * The lease of file K is the directory `K.l` with one file in it, the ticket, named after the token. The ticket's
+ * mtime is the moment the lease ends.
+ *
+ *   claim     make a directory of our own with our ticket inside, then rename it to `K.l`. The system renames a
+ *             directory onto a free name or an empty directory, never onto one with something in it. So of all
+ *             claimers one succeeds, and only while no ticket is there.
+ *   commit    write the value into the ticket, then rename `K.l/<token>` to K.
+ *   release   unlink `K.l/<token>`; an expired lease is ended by whoever finds it in the same way.
+ *   void      rename `K.l` to a name of our own, ticket and all.
+ *   renew     a new mtime for `K.l/<token>`.
+ *
+ * Why a commit under a lost lease changes nothing: K is changed by one call, the rename of `K.l/<token>`. A token is
+ * used once, and its ticket enters `K.l` only by the claim's rename. Releasing, expiring and voiding each take that
+ * name away for good: a later lease is another directory with another ticket. The system does one of two renames
+ * first: either the commit's, and then the lease was still ours when K changed, or the one that took the lease, and
+ * then ours finds nothing (ENOENT). Bytes a late holder still writes through its open handle land in a ticket that
+ * is nowhere, or on its way to be removed.
+ *
+ * Why `set` and `delete` need no lease of their own. Both change K first and look at `K.l` afterwards (store.ts):
+ *
+ *   set       (1) rename our file to K   (2) void `K.l` if it is there   (3) is our file still K? else again from (1)
+ *   delete    (1) unlink K               (2) void `K.l` if it is there   (3) is K still absent?   else again from (1)
+ *
+ * A lease claimed before (1) ended by (2). If it ended by a commit after (1), K is no longer ours, (3) sees it (an
+ * inode that was renamed over has no links left and never gets one back), and the whole is done again. If (3) finds
+ * K as (1) left it, no commit happened between the two: at (1) the value was stored, the leases of that moment came
+ * to nothing. This is exact whatever happens in between, and costs two `lstat` where taking the lease would cost a
+ * directory made and removed, half as much again as the write itself. Before (1) they void a lease that is plainly
+ * there, so that (3) has to send them back only in a race.
+ *
+ * A lease may end early, never late: a void that meets a newer lease than the one it was meant for takes that too,
+ * and its holder's commit says false.
+ *
+ * What remains after a kill: `K.<id>.c` and `.x` directories and `.t` files, which nobody looks at and the sweeper
+ * removes; a `K.l` with a ticket, which ends by its time; an empty `K.l`, which is no lease.
+ */
+export interface Leases {
+  /** True when the lease of `path` is now the token's: no live lease was there. */
+  claim(path: string, token: string, ttl: number): Promise<boolean>
+  /** Ends any lease of `path`; false when there was none. */
+  void(path: string): Promise<boolean>
+  isHeld(path: string, token: string): Promise<boolean>
+  renew(path: string, token: string, ttl: number): Promise<boolean>
+  release(path: string, token: string): Promise<void>
+  /** Makes `first` and `second` the content of `path` and ends the lease; false when it is not the token's any more. */
+  commit(path: string, token: string, first: Uint8Array, second: Uint8Array): Promise<boolean>
+  /** Ends the lease of `path` if its time has come, and removes an empty lease directory. True: something was removed. */
+  tidy(path: string): Promise<boolean>
+}
+
+/** A ticket being filled has the time of its last write; this long after it its holder counts as dead. */
+const COMMIT_TIME = 10_000
+
+/** The clock was turned back by at least this since the lease was taken: how much of it is over cannot be known. */
+const TURNED_BACK = 60_000
+
+const PLAIN_TOKEN = /^[A-Za-z0-9_-]{1,100}$/
+
+/** The file system may keep whole seconds only; a lease that lives too long by less than one is the safe side. */
+const endSeconds = (wall: number, ttl: number, coarse: boolean): number => {
+  const end = (wall + ttl) / 1000
+  return coarse ? Math.ceil(end) : end
+}
+
+export interface LeaseOptions {
+  readonly io: () => FileIo
+  readonly layout: Layout
+  readonly clock: Clock
+  /** True when the file system keeps times in whole seconds. */
+  readonly coarse: () => boolean
+}
+
+export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Leases {
+  const ticketOf = (path: string, token: string): string =>
+    `${path}.l/${PLAIN_TOKEN.test(token) ? token : hash('sha256', token, 'hex')}`
+
+  const isLive = (mtimeMs: number, ctimeMs: number, size: number): boolean => {
+    const wall = clock.wall()
+    if (ctimeMs > wall + TURNED_BACK) return false
+    return size === 0 ? mtimeMs > wall : mtimeMs + COMMIT_TIME > Date.now()
+  }
+
+  /** Removes whatever a lease directory holds, and itself. The sweeper does what is left undone. */
+  const discard = async (dir: string): Promise<void> => {
+    try {
+      for (const { name } of await io().list(dir)) await io().unlink(`${dir}/${name}`)
+      await io().rmdir(dir)
+    } catch {
+      // Nobody reads a discarded directory.
+    }
+  }
+
+  const removeEmpty = async (dir: string): Promise<boolean> => {
+    try {
+      await io().rmdir(dir)
+      return true
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) return false
+      throw error
+    }
+  }
+
+  /** True when no live ticket is left in the lease directory. */
+  const endExpired = async (dir: string): Promise<boolean> => {
+    let names: string[]
+    try {
+      names = (await io().list(dir)).map(entry => entry.name)
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return true
+      throw error
+    }
+    for (const name of names) {
+      const ticket = `${dir}/${name}`
+      const stat = await io().stat(ticket)
+      if (stat === undefined) continue
+      if (isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) return false
+      await unlinkIfThere(ticket)
+    }
+    return true
+  }
+
+  const unlinkIfThere = async (path: string): Promise<boolean> => {
+    try {
+      await io().unlink(path)
+      return true
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+      throw error
+    }
+  }
+
+  const release = async (path: string, token: string): Promise<void> => {
+    if (await unlinkIfThere(ticketOf(path, token))) await removeEmpty(`${path}.l`)
+  }
+
+  const prepare = async (path: string, token: string, ttl: number): Promise<string> => {
+    const dir = layout.beside(path, 'c')
+    const ticket = `${dir}${ticketOf(path, token).slice(path.length + 2)}`
+    await io().mkdir(dir)
+    try {
+      const fd = await io().open(ticket, CREATE)
+      try {
+        await io().futimes(fd, endSeconds(clock.wall(), ttl, coarse()))
+      } finally {
+        await io().close(fd)
+      }
+    } catch (error) {
+      await discard(dir)
+      throw error
+    }
+    return dir
+  }
+
+  return {
+    async claim(path, token, ttl) {
+      const lease = `${path}.l`
+      if ((await io().stat(lease)) !== undefined && !(await endExpired(lease))) return false
+      const prepared = await prepare(path, token, ttl)
+      try {
+        await io().rename(prepared, lease)
+        return true
+      } catch (error) {
+        await discard(prepared)
+        if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false
+        throw error
+      }
+    },
+    async void(path) {
+      const voided = layout.beside(path, 'x')
+      try {
+        await io().rename(`${path}.l`, voided)
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return false
+        throw error
+      }
+      await discard(voided)
+      return true
+    },
+    isHeld: async (path, token) => (await io().stat(ticketOf(path, token))) !== undefined,
+    async renew(path, token, ttl) {
+      const ticket = ticketOf(path, token)
+      const stat = await io().stat(ticket)
+      if (stat === undefined || !isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) return false
+      try {
+        await io().utimes(ticket, endSeconds(clock.wall(), ttl, coarse()))
+        return true
+      } catch (error) {
+        if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+        throw error
+      }
+    },
+    release,
+    async commit(path, token, first, second) {
+      const ticket = ticketOf(path, token)
+      try {
+        const fd = await io().open(ticket, REWRITE)
+        try {
+          const stat = await io().fstat(fd)
+          if (!isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) {
+            await release(path, token)
+            return false
+          }
+          await io().write(fd, first, second)
+        } catch (error) {
+          // Half a value is in the ticket: it must not count as a commit under way.
+          await release(path, token)
+          throw error
+        } finally {
+          await io().close(fd)
+        }
+        await io().rename(ticket, path)
+      } catch (error) {
+        if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+        throw error
+      }
+      await removeEmpty(`${path}.l`)
+      return true
+    },
+    async tidy(path) {
+      const lease = `${path}.l`
+      return (await endExpired(lease)) && (await removeEmpty(lease))
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
+import { busContract, storeContract } from '../../src/testing.ts'
+import {
+  answers,
+  CLIENT_KINDS,
+  type Lent,
+  lend,
+  lendCluster,
+  type RedisCluster,
+  type RedisServer,
+  startCluster,
+  startRedis,
+  until,
+} from '../support/redis-server.ts'
+
+/** How a store comes by its connection; the servers are shared by the cases of one kind and emptied before each. */
+interface Kind {
+  readonly name: string
+  start(): Promise<{ readonly nodes: readonly RedisServer[]; stop(): Promise<void> }>
+  open(nodes: readonly RedisServer[]): Promise<{ readonly options: RedisStoreOptions; end(): void }>
+}
+
+async function single(): Promise<RedisCluster> {
+  const server = await startRedis()
+  return { nodes: [server], stop: () => server.stop() }
+}
+
+const urlOf = ([first]: readonly RedisServer[]): string => first?.url ?? ''
+const borrowed = ({ client, end }: Lent) => ({ options: { client }, end })
+const own = (url: string) => ({ options: { url }, end: () => {} })
+const asCluster = (nodes: readonly RedisServer[]): RedisCluster => ({ nodes, stop: async () => {} })
+
+const KINDS: readonly Kind[] = [
+  ...CLIENT_KINDS.map(kind => ({
+    name: `a borrowed ${kind} client`,
+    start: single,
+    open: async (nodes: readonly RedisServer[]) => borrowed(await lend(kind, urlOf(nodes))),
+  })),
+  { name: 'a URL', start: single, open: async nodes => own(urlOf(nodes)) },
+  ...(['ioredis', 'redis'] as const).map(kind => ({
+    name: `a borrowed ${kind} client of a cluster`,
+    start: startCluster,
+    open: async (nodes: readonly RedisServer[]) => borrowed(await lendCluster(kind, asCluster(nodes))),
+  })),
+  { name: 'the URL of one node of a cluster', start: startCluster, open: async nodes => own(urlOf(nodes)) },
+]
+
+for (const kind of KINDS) {
+  describe(`redis through ${kind.name}`, () => {
+    let backing: RedisCluster | undefined
+    beforeAll(async () => {
+      backing = await kind.start()
+    })
+    afterAll(() => backing?.stop())
+
+    async function group() {
+      const nodes = backing?.nodes ?? []
+      for (const node of nodes) await node.ask('FLUSHALL')
+      const ends: (() => void | Promise<void>)[] = []
+      return {
+        nodes,
+        async open() {
+          const { options, end } = await kind.open(nodes)
+          const store = redisStore(options)
+          ends.push(() => store.close(), end)
+          // A cluster is looked up first, which takes longer than one command may.
+          return answers(store)
+        },
+        async close() {
+          for (const end of ends) await end()
+        },
+      }
+    }
+
+    async function storeUnderTest() {
+      const { open, close } = await group()
+      const passTime = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+      return { store: await open(), second: open, passTime, realTime: true, close }
+    }
+
+    async function busesUnderTest() {
+      const { nodes, open, close } = await group()
+      const [one, two] = [await open(), await open()]
+      const [first, second, other] = [one.openBus('c'), two.openBus('c'), one.openBus('other')]
+      return {
+        first,
+        second,
+        other,
+        settle: (is: () => boolean) => until('what the case waits for', is),
+        async breakLink() {
+          for (const node of nodes) await node.ask('CLIENT KILL TYPE pubsub')
+        },
+        async close() {
+          for (const bus of [first, second, other]) await bus.close()
+          await close()
+        },
+      }
+    }
+
+    for (const { name, run } of storeContract(storeUnderTest)) test(name, run)
+    for (const { name, run } of busContract(busesUnderTest)) test(name, run)
+  })
+}
