@@ -13,7 +13,8 @@ export interface Person {
   readonly note: string
 }
 
-const WORDS = 'amber basin cedar delta ember fjord grove haven inlet jetty knoll lagoon meadow north orchard prairie'.split(' ')
+const WORDS =
+  'amber basin cedar delta ember fjord grove haven inlet jetty knoll lagoon meadow north orchard prairie'.split(' ')
 
 /** A seeded sequence, so that every run and every process has the same values. */
 function sequence(seed: number): () => number {
@@ -30,7 +31,14 @@ function person(next: () => number): Person {
   const word = (): string => WORDS[next() % WORDS.length] ?? ''
   const name = `${word()} ${word()}`
   const id = next() % 1_000_000
-  return { id, name, email: `${word()}${id}@${word()}.example`, score: next() / 1000, active: next() % 2 === 0, note: `${word()} ${word()}` }
+  return {
+    id,
+    name,
+    email: `${word()}${id}@${word()}.example`,
+    score: next() / 1000,
+    active: next() % 2 === 0,
+    note: `${word()} ${word()}`,
+  }
 }
 
 /** An object whose JSON has about so many bytes: a page of rows, as compressible as such pages are. */
@@ -69,7 +77,8 @@ export function expectSame(answer: unknown, expected: unknown, what: string): vo
 
 /** Throws unless the answer says that nothing is there. */
 export function expectNothing(answer: unknown, what: string): void {
-  if (answer !== undefined && answer !== null) throw new Error(`${what}: expected nothing, got ${JSON.stringify(answer)?.slice(0, 120)}`)
+  if (answer !== undefined && answer !== null)
+    throw new Error(`${what}: expected nothing, got ${JSON.stringify(answer)?.slice(0, 120)}`)
 }
 
 /** A fresh directory, removed after `use`. */

@@ -1,4 +1,4 @@
-import TTLCache from '@isaacs/ttlcache'
+import { TTLCache } from '@isaacs/ttlcache'
 import { LRUCache } from 'lru-cache'
 import { LRUMap } from 'mnemonist'
 import { createCache } from 'palier'
@@ -137,7 +137,7 @@ const unawaited: Contestant = {
       check: checked(key => cache.get(key)),
       async run(n) {
         for (let i = 1; i < n; i++) void cache.get(keyAt(i))
-        sum(((await cache.get(keyAt(n))) as Small).id)
+        sum((await cache.get<Small>(keyAt(n)))?.id ?? Number.NaN)
       },
       close: () => cache.close(),
     }
@@ -154,7 +154,7 @@ const awaited: Contestant = {
       check: checked(key => cache.get(key)),
       async run(n) {
         let total = 0
-        for (let i = 0; i < n; i++) total += ((await cache.get(keyAt(i))) as Small).id
+        for (let i = 0; i < n; i++) total += (await cache.get<Small>(keyAt(i)))?.id ?? Number.NaN
         sum(total)
       },
       close: () => cache.close(),
@@ -196,7 +196,11 @@ async function run({ pace }: RunOptions): Promise<TableResult> {
     contestants: [asyncMap, awaited],
     aims: [within(awaited.name, asyncMap.name, 2)],
   }
-  return { works: [await measure(bare, pace, versionOf), await measure(waited, pace, versionOf)], facts: [], missing: [] }
+  return {
+    works: [await measure(bare, pace, versionOf), await measure(waited, pace, versionOf)],
+    facts: [],
+    missing: [],
+  }
 }
 
 export const get: Table = { name: 'get', title: 'L1: get of a value this process holds', run }

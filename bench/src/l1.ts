@@ -79,7 +79,7 @@ const palierMemory: Contestant = {
       check: () => warm((key, factory) => cache.getOrSet(key, factory)),
       async run(n) {
         let total = 0
-        for (let i = 0; i < n; i++) total += ((await cache.getOrSet(keyAt(i), load)) as Small).id
+        for (let i = 0; i < n; i++) total += (await cache.getOrSet<Small>(keyAt(i), load)).id
         sum(total)
       },
       close: () => cache.close(),
@@ -100,7 +100,7 @@ function palierFiles(dir: string): Contestant {
         check: () => warm((key, factory) => cache.getOrSet(key, factory)),
         async run(n) {
           let total = 0
-          for (let i = 0; i < n; i++) total += ((await cache.getOrSet(keyAt(i), load)) as Small).id
+          for (let i = 0; i < n; i++) total += (await cache.getOrSet<Small>(keyAt(i), load)).id
           sum(total)
         },
         close: () => cache.close(),
@@ -122,7 +122,7 @@ function palierRedis(redisUrl: string): Contestant {
         check: () => warm((key, factory) => cache.getOrSet(key, factory)),
         async run(n) {
           let total = 0
-          for (let i = 0; i < n; i++) total += ((await cache.getOrSet(keyAt(i), load)) as Small).id
+          for (let i = 0; i < n; i++) total += (await cache.getOrSet<Small>(keyAt(i), load)).id
           sum(total)
         },
         close: () => cache.close(),
@@ -146,7 +146,7 @@ function cacheManager(name: string, note: string, stores: () => Keyv[]): Contest
           for (let i = 0; i < n; i++) total += (await cache.wrap(keyAt(i), load)).id
           sum(total)
         },
-        close: async () => void (await cache.disconnect()),
+        close: () => cache.disconnect(),
       }
     },
   }
@@ -180,7 +180,8 @@ function bento(name: string, note: string, serialize: boolean, port: number | un
     note,
     async open() {
       const near = bentostore().useL1Layer(memoryDriver({ maxItems: 100_000, serialize }))
-      const tiers = port === undefined ? near : near.useL2Layer(redisDriver({ connection: { host: '127.0.0.1', port } }))
+      const tiers =
+        port === undefined ? near : near.useL2Layer(redisDriver({ connection: { host: '127.0.0.1', port } }))
       const cache = new BentoCache({ default: 'main', ttl: '1h', prefix: 'l1', stores: { main: tiers } })
       return {
         check: () => warm((key, factory) => cache.getOrSet({ key, factory })),
@@ -230,7 +231,8 @@ const cachifiedMap: Contestant = {
       check: () => warm((key, getFreshValue) => cachified({ key, cache, getFreshValue, ttl: HOUR })),
       async run(n) {
         let total = 0
-        for (let i = 0; i < n; i++) total += (await cachified({ key: keyAt(i), cache, getFreshValue: load, ttl: HOUR })).id
+        for (let i = 0; i < n; i++)
+          total += (await cachified({ key: keyAt(i), cache, getFreshValue: load, ttl: HOUR })).id
         sum(total)
       },
       close: async () => undefined,
@@ -292,10 +294,7 @@ async function run({ pace, servers }: RunOptions): Promise<TableResult> {
       keyv,
     ]
     const ours = ['palier, memory', 'palier, memory + files', 'palier, memory + redis']
-    const aims = [
-      ...ours.map(name => within(name, limit.name, 2)),
-      ahead('palier, memory + redis', twoTierPeers, 3),
-    ]
+    const aims = [...ours.map(name => within(name, limit.name, 2)), ahead('palier, memory + redis', twoTierPeers, 3)]
     const what = `one fresh value of ${KEY_COUNT} small ones, awaited, one at a time`
     const work = { name: 'getOrSet hit in memory', what, contestants, aims }
     return { works: [await measure(work, pace, versionOf)], facts: [], missing: redis === undefined ? [NO_REDIS] : [] }

@@ -18,7 +18,10 @@ const TABLES: readonly Table[] = [l1, get, memory, redis, tiers, files, stampede
 const FULL: Pace = { rounds: 15, warmUp: 4, turnMs: 100 }
 const QUICK: Pace = { rounds: 3, warmUp: 1, turnMs: 4 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false } },
+})
 const unknown = positionals.filter(name => !TABLES.some(table => table.name === name))
 if (unknown.length > 0) {
   console.error(`no such table: ${unknown.join(', ')}; there are ${TABLES.map(table => table.name).join(', ')}`)
@@ -32,8 +35,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 /** Palier itself gave a wrong answer, or broke a promise that is counted, not timed. */
 function failures(result: TableResult): string[] {
-  const wrong = result.works.flatMap(work => work.disqualified.filter(({ role }) => role === 'palier').map(({ name, why }) => `${work.name}: ${name}: ${why}`))
-  return quick ? wrong : [...wrong, ...result.facts.flatMap(({ verdicts }) => verdicts.filter(({ met }) => !met).map(({ text }) => text))]
+  const wrong = result.works.flatMap(work =>
+    work.disqualified.filter(({ role }) => role === 'palier').map(({ name, why }) => `${work.name}: ${name}: ${why}`),
+  )
+  return quick
+    ? wrong
+    : [...wrong, ...result.facts.flatMap(({ verdicts }) => verdicts.filter(({ met }) => !met).map(({ text }) => text))]
 }
 
 const failed: string[] = []
@@ -48,7 +55,11 @@ for (const table of chosen) {
     for (const text of result.missing) console.log(`left out: ${text}`)
     const seconds = Math.round((performance.now() - startedAt) / 1000)
     console.log(`${seconds} s, load before it ${before.loadBefore} on ${before.cpus} CPUs`)
-    save(quick ? join(results, 'tmp') : results, { table: table.name, title: table.title, machine: before, seconds, ...result }, TABLES)
+    save(
+      quick ? join(results, 'tmp') : results,
+      { table: table.name, title: table.title, machine: before, seconds, ...result },
+      TABLES,
+    )
     failed.push(...failures(result))
   } catch (error) {
     console.error(error)

@@ -44,7 +44,9 @@ export function workText(result: WorkResult): string {
 }
 
 export function factsText(facts: Facts): string {
-  return [`${facts.name}: ${facts.what}`, columns(facts.columns, facts.rows), ...facts.verdicts.map(verdictLine)].join('\n')
+  return [`${facts.name}: ${facts.what}`, columns(facts.columns, facts.rows), ...facts.verdicts.map(verdictLine)].join(
+    '\n',
+  )
 }
 
 function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,7 +1,15 @@
 import { keepLanguage, preferredLanguage, speak } from './words.js'
 
 const byId = id => document.getElementById(id)
-const state = { language: preferredLanguage(), dashboard: null, answer: null, status: null, categories: null, latest: null, before: null }
+const state = {
+  language: preferredLanguage(),
+  dashboard: null,
+  answer: null,
+  status: null,
+  categories: null,
+  latest: null,
+  before: null,
+}
 let say = speak(state.language)
 
 /** An element with text only: what comes from the server is never parsed as HTML. */
@@ -109,8 +117,17 @@ function showCards() {
       words.inThirtyDays,
       before && before.contacts.new !== contacts.new,
     ),
-    card(words.messages, say.whole(messages.total), words.inThirtyDays, before && before.messages.total !== messages.total),
-    card(words.read, sent ? say.percent(sum('read') / sent) : '–', words.readOf(say.short(sum('read')), say.short(sent))),
+    card(
+      words.messages,
+      say.whole(messages.total),
+      words.inThirtyDays,
+      before && before.messages.total !== messages.total,
+    ),
+    card(
+      words.read,
+      sent ? say.percent(sum('read') / sent) : '–',
+      words.readOf(say.short(sum('read')), say.short(sent)),
+    ),
     card(words.median, median === null ? '–' : say.duration(median), words.fromSent),
     card(words.running, say.whole(running), words.ofCampaigns(say.whole(sum('count')))),
   )
@@ -265,7 +282,8 @@ function setLanguage(language) {
   say = speak(language)
   document.documentElement.lang = language
   for (const node of document.querySelectorAll('[data-word]')) node.textContent = say.words[node.dataset.word]
-  for (const node of document.querySelectorAll('[data-label]')) node.setAttribute('aria-label', say.words[node.dataset.label])
+  for (const node of document.querySelectorAll('[data-label]'))
+    node.setAttribute('aria-label', say.words[node.dataset.label])
   for (const button of document.querySelectorAll('[data-language]')) {
     button.setAttribute('aria-pressed', String(button.dataset.language === language))
   }

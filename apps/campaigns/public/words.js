@@ -52,14 +52,31 @@ const WORDS = {
     code: code => `error ${code}`,
     silent: 'no answer in 24 h',
     status: {
-      queued: 'Queued', sending: 'Sending', accepted: 'Accepted', sent: 'Sent', delivered: 'Delivered', read: 'Read',
-      failed: 'Failed', skipped: 'Skipped', no_interaction: 'No interaction', received: 'Received',
+      queued: 'Queued',
+      sending: 'Sending',
+      accepted: 'Accepted',
+      sent: 'Sent',
+      delivered: 'Delivered',
+      read: 'Read',
+      failed: 'Failed',
+      skipped: 'Skipped',
+      no_interaction: 'No interaction',
+      received: 'Received',
     },
     campaignStatus: {
-      draft: 'Draft', scheduled: 'Scheduled', running: 'Running', paused: 'Paused', completed: 'Completed',
-      cancelled: 'Cancelled', failed: 'Failed',
+      draft: 'Draft',
+      scheduled: 'Scheduled',
+      running: 'Running',
+      paused: 'Paused',
+      completed: 'Completed',
+      cancelled: 'Cancelled',
+      failed: 'Failed',
     },
-    fields: { name: 'Enter a name of 1 to 120 characters.', phone: 'Enter a phone number with its country code, such as +33 6 12 34 56 78.', email: 'Enter a valid e-mail address, or none.' },
+    fields: {
+      name: 'Enter a name of 1 to 120 characters.',
+      phone: 'Enter a phone number with its country code, such as +33 6 12 34 56 78.',
+      email: 'Enter a valid e-mail address, or none.',
+    },
     taken: 'Another contact already has this phone number.',
   },
   fr: {
@@ -115,14 +132,31 @@ const WORDS = {
     code: code => `erreur ${code}`,
     silent: 'sans réponse en 24 h',
     status: {
-      queued: 'En file', sending: 'En envoi', accepted: 'Accepté', sent: 'Envoyé', delivered: 'Remis', read: 'Lu',
-      failed: 'Échoué', skipped: 'Ignoré', no_interaction: 'Sans interaction', received: 'Reçu',
+      queued: 'En file',
+      sending: 'En envoi',
+      accepted: 'Accepté',
+      sent: 'Envoyé',
+      delivered: 'Remis',
+      read: 'Lu',
+      failed: 'Échoué',
+      skipped: 'Ignoré',
+      no_interaction: 'Sans interaction',
+      received: 'Reçu',
     },
     campaignStatus: {
-      draft: 'Brouillon', scheduled: 'Planifiée', running: 'En cours', paused: 'En pause', completed: 'Terminée',
-      cancelled: 'Annulée', failed: 'Échouée',
+      draft: 'Brouillon',
+      scheduled: 'Planifiée',
+      running: 'En cours',
+      paused: 'En pause',
+      completed: 'Terminée',
+      cancelled: 'Annulée',
+      failed: 'Échouée',
     },
-    fields: { name: 'Saisissez un nom de 1 à 120 caractères.', phone: 'Saisissez un numéro avec son indicatif, par exemple +33 6 12 34 56 78.', email: 'Saisissez une adresse valide, ou aucune.' },
+    fields: {
+      name: 'Saisissez un nom de 1 à 120 caractères.',
+      phone: 'Saisissez un numéro avec son indicatif, par exemple +33 6 12 34 56 78.',
+      email: 'Saisissez une adresse valide, ou aucune.',
+    },
     taken: 'Un autre contact a déjà ce numéro.',
   },
 }
@@ -156,7 +190,9 @@ export function speak(language) {
   const date = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long', timeZone: 'UTC' })
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' })
   const unit = (value, name) =>
-    new Intl.NumberFormat(language, { style: 'unit', unit: name, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)
+    new Intl.NumberFormat(language, { style: 'unit', unit: name, maximumFractionDigits: value < 10 ? 1 : 0 }).format(
+      value,
+    )
   return {
     words: WORDS[language],
     whole: n => whole.format(n),
@@ -174,7 +210,9 @@ export function speak(language) {
       if (seconds > -10) return WORDS[language].justNow
       if (seconds > -90) return relative.format(seconds, 'second')
       if (seconds > -5400) return relative.format(Math.round(seconds / 60), 'minute')
-      return seconds > -129_600 ? relative.format(Math.round(seconds / 3600), 'hour') : relative.format(Math.round(seconds / 86_400), 'day')
+      return seconds > -129_600
+        ? relative.format(Math.round(seconds / 3600), 'hour')
+        : relative.format(Math.round(seconds / 86_400), 'day')
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Caching } from './caching.ts'
 import { categoryList, categoryRoutes } from './categories/routes.ts'
 import { contactRoutes } from './contacts/routes.ts'
@@ -29,7 +29,8 @@ export async function buildApp({
   logLevel = 'silent',
   now = Date.now,
 }: AppOptions): Promise<FastifyInstance> {
-  const app = Fastify({ logger: { level: logLevel }, disableRequestLogging: true, bodyLimit: 256 * 1024 })
+  const logController = new LogController({ disableRequestLogging: true })
+  const app = Fastify({ logger: { level: logLevel }, logController, bodyLimit: 256 * 1024 })
   app.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(compileValidator)
   installProblems(app)
   app.addHook('onSend', async (_request, reply) => {

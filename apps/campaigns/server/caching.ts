@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { createCache, type Stats, type Status } from 'palier'
+import { type CacheOptions, createCache, type Logger, type Stats, type Status } from 'palier'
 
 /**
  * The only file that knows the cache. Reads name a type, a key and tags; writes name the tags they touched. The cache
@@ -36,18 +36,17 @@ export interface Caching {
 
 type Load<V> = (signal: AbortSignal) => Promise<V>
 
-export interface CachingOptions {
+export interface CachingOptions extends Pick<CacheOptions, 'backend' | 'dir' | 'enabled'> {
   /** The database whose answers are kept: part of the namespace, so that a new database never sees an old one's. */
   readonly databaseId: string
-  readonly dir?: string
-  readonly enabled?: boolean
-  readonly warn?: (line: string) => void
+  /** Where failures are told; the console unless said. */
+  readonly logger?: Logger
 }
 
-export function openCaching({ databaseId, warn = console.warn, ...given }: CachingOptions): Caching {
-  const cache = createCache({ namespace: `campaigns-${databaseId}`, types: CACHE_TYPES, ...given })
+export function openCaching({ databaseId, logger = console, ...given }: CachingOptions): Caching {
+  const cache = createCache({ namespace: `campaigns-${databaseId}`, types: CACHE_TYPES, logger, ...given })
   const report = (operation: string, error: unknown): void =>
-    warn(`[CACHE ERROR] ${operation}: ${error instanceof Error ? error.message : String(error)}`)
+    logger.warn(`[CACHE ERROR] ${operation}: ${error instanceof Error ? error.message : String(error)}`)
   return {
     async read(type, key, tags, load) {
       let source: { readonly error: unknown } | undefined

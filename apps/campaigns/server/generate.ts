@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   const seconds = (performance.now() - began) / 1000
   console.log(`${rows} rows in ${seconds.toFixed(1)} s, ${Math.round(rows / seconds)} rows/s`)
   // A server may be running on this database: what it has cached is of the rows that were there before.
-  const caching = openCaching({ databaseId: database.id })
+  const caching = openCaching({ databaseId: database.id, logger: { warn: console.warn, info: () => undefined } })
   await caching.ready()
   await caching.forget(['contacts', 'categories', 'messages', 'campaigns'])
   await caching.close()

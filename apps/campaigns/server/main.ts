@@ -54,7 +54,10 @@ function printBackend(caching: Caching): void {
 async function start(): Promise<void> {
   const environment = readEnvironment(process.env)
   const database = await openDatabase(environment.databasePath)
-  const caching = openCaching({ databaseId: database.id })
+  let started = false
+  // The lines below say how the start went; later changes of state are news.
+  const info = (line: string): void => (started ? console.info(line) : undefined)
+  const caching = openCaching({ databaseId: database.id, logger: { warn: console.warn, info } })
   const app = await buildApp({ database, caching, logLevel: environment.logLevel })
   app.addHook('onClose', async () => {
     await caching.close()
@@ -67,6 +70,7 @@ async function start(): Promise<void> {
     console.log(`campaigns    ${address}`)
     console.log(`database     ${environment.databasePath}`)
     printBackend(caching)
+    started = true
   } catch (error) {
     await app.close()
     throw error

@@ -21,7 +21,7 @@ import { createOutbox } from './outbox.ts'
 import { type Stats, summary, TierCounters } from './stats.ts'
 import type { NearStore } from './store.ts'
 import { sweepBehind } from './sweep.ts'
-import { NAMESPACE, pause, Stamps, tagStamp, typeStamp } from './tags.ts'
+import { NAMESPACE, Stamps, tagStamp, typeStamp } from './tags.ts'
 import { createTypes, typeOfSpace } from './types.ts'
 import { createVerbs, type Verbs } from './verbs.ts'
 
@@ -139,6 +139,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   const outbox = createOutbox(clock)
   const stamps = new Stamps(namespace, clock, link)
   let bus: ReturnType<NonNullable<typeof link.store>['openBus']> | undefined
+  /** Messages on their way: the bus is closed only after them. */
+  const telling = new Set<Promise<unknown>>()
   let detection: Detection | undefined
   let lastState: HealthState | undefined
   let stateSince = clock.wall()
@@ -164,7 +166,12 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     trust: ALL_DOUBT,
     closed: new AbortController(),
     tell(text) {
-      bus?.publish(text).catch((error: unknown) => reportError(core, 'bus', error))
+      if (bus === undefined) return
+      const told: Promise<unknown> = bus
+        .publish(text)
+        .catch((error: unknown) => reportError(core, 'bus', error))
+        .finally(() => telling.delete(told))
+      telling.add(told)
     },
   }
   stamps.onCreated = names => core.tell(encodeMessage({ kind: 'made', names }))
@@ -190,7 +197,10 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     }
     bus = store.openBus(namespace)
     // A bus that does not answer must not hold up the store that does; until it answers the near tier stays off.
-    await Promise.race([listen(core, bus, tellState), pause(clock, deadline)])
+    await Promise.race([
+      listen(core, bus, tellState),
+      new Promise<void>(resolve => void clock.after(deadline, resolve)),
+    ])
     link.settle(store, detection?.why ?? 'a store was given')
   }
 
@@ -312,6 +322,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     detachLogger()
     forgetEverything(core)
     near.close()
+    await Promise.all(telling)
     await bus?.close().catch((error: unknown) => reportError(core, 'bus', error))
     if (options.store === undefined)
       await link.store?.close().catch((error: unknown) => reportError(core, 'close', error))

@@ -6,29 +6,39 @@ export interface Clock {
   wall(): number
   /** Runs `run` once after `ms`; never keeps the process alive. Returns what cancels it. */
   after(ms: number, run: () => void): () => void
+  /** Like `after`, but the process stays alive for it: for what a caller is waiting for. */
+  hold(ms: number, run: () => void): () => void
+}
+
+/** Resolves after `ms`, and keeps the process alive until then. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise(resolve => {
+    clock.hold(ms, resolve)
+  })
 }
 
 /** `setTimeout` fires at once above this delay, so a longer wait is a chain of shorter ones. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-function after(ms: number, run: () => void): () => void {
-  let timer: NodeJS.Timeout
+function timer(ms: number, run: () => void, holds: boolean): () => void {
+  let current: NodeJS.Timeout
   const arm = (left: number): void => {
-    timer = setTimeout(
+    current = setTimeout(
       () => {
         if (left > LONGEST_TIMER) arm(left - LONGEST_TIMER)
         else run()
       },
       Math.min(left, LONGEST_TIMER),
     )
-    timer.unref()
+    if (!holds) current.unref()
   }
   arm(ms)
-  return () => clearTimeout(timer)
+  return () => clearTimeout(current)
 }
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
-  after,
+  after: (ms, run) => timer(ms, run, false),
+  hold: (ms, run) => timer(ms, run, true),
 }

@@ -3,6 +3,7 @@ import { PalierError } from './errors.ts'
 import {
   binaryOf,
   bytesOf,
+  DEEPEST,
   type ErrorParts,
   errorOf,
   errorParts,
@@ -131,7 +132,7 @@ export function decodeTagged(bytes: Buffer, maxDepth: number): unknown {
   const length = bytes.readUInt32BE(0)
   if (length > bytes.length - 4) throw damaged('its JSON is cut short')
   if (!isUtf8(bytes.subarray(4, 4 + length))) throw damaged('it is not UTF-8')
-  const reader = { bytes, at: 4 + length, maxDepth }
+  const reader = { bytes, at: 4 + length, maxDepth: Math.min(maxDepth, DEEPEST) }
   const value = untag(reader, JSON.parse(bytes.toString('utf8', 4, reader.at)), 0)
   if (reader.at !== bytes.length) throw damaged('bytes are left over')
   if (value === ABSENT) throw damaged('a hole outside an array')
@@ -141,7 +142,8 @@ export function decodeTagged(bytes: Buffer, maxDepth: number): unknown {
 /** Works in place: the tree was just parsed, no one else holds it. */
 function untag(reader: Reader, value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (depth >= reader.maxDepth) throw damaged('it is nested too deeply')
+  // One level more than values may have: a tag may stand for what is no container.
+  if (depth > reader.maxDepth) throw damaged('it is nested too deeply')
   if (Array.isArray(value)) return untagArray(reader, value, depth)
   if (Object.hasOwn(value, MARK)) return untagExotic(reader, value, depth)
   return untagObject(reader, value, depth)

@@ -100,7 +100,7 @@ function write(snapshot: Snapshot): Buffer {
 }
 
 function decode(payload: Uint8Array, form: number, size: number, limits: SnapshotLimits): Snapshot | Promise<Snapshot> {
-  if ((form & ~KNOWN) !== 0) throw damaged(`the form ${form} is unknown`)
+  if (!Number.isInteger(form) || (form & ~KNOWN) !== 0) throw damaged(`the form ${form} is unknown`)
   if (!Number.isSafeInteger(size) || size < 0 || size > limits.maxBytes) throw damaged(`a size of ${size} bytes`)
   const bytes = asBuffer(payload)
   if ((form & DEFLATED) === 0) return read(bytes, form, size, limits)

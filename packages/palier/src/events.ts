@@ -12,6 +12,8 @@ export interface CacheEvents {
   load: { readonly type: string; readonly key: string; readonly ms: number; readonly stored: boolean }
   set: { readonly type: string; readonly key: string }
   delete: { readonly target: 'key' | 'tag' | 'type' | 'pattern' | 'all'; readonly names: readonly string[] }
+  /** Messages may have been missed: the near tier was emptied, and stamps are asked for anew. */
+  flush: { readonly reason: string }
   evict: { readonly type: string; readonly key: string }
   error: {
     readonly operation: string
@@ -35,7 +37,18 @@ export interface Events {
   on<N extends EventName>(name: N, listener: Listener<N>): () => void
 }
 
-const NAMES: readonly EventName[] = ['hit', 'stale', 'miss', 'load', 'set', 'delete', 'evict', 'error', 'state']
+const NAMES: readonly EventName[] = [
+  'hit',
+  'stale',
+  'miss',
+  'load',
+  'set',
+  'delete',
+  'flush',
+  'evict',
+  'error',
+  'state',
+]
 
 type AnyListener = (event: unknown) => void
 

@@ -45,7 +45,7 @@ export async function listen(core: Core, bus: Bus, changed: () => void): Promise
       message: text => hear(core, text),
       lost(reason) {
         forgetEverything(core)
-        core.events.emit('error', { operation: 'bus', code: 'PALIER_STORE_FAILED', message: reason })
+        core.events.emit('flush', { reason })
       },
     })
     core.trust = bus

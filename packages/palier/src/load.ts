@@ -1,3 +1,4 @@
+import { pause } from './clock.ts'
 import {
   type Core,
   fromRecord,
@@ -20,7 +21,7 @@ import { LEASE_TTL, newToken } from './lease.ts'
 import { textList } from './options.ts'
 import { recordHead } from './record.ts'
 import type { StoredRecord } from './store.ts'
-import { pause, tagStamp } from './tags.ts'
+import { tagStamp } from './tags.ts'
 
 /** What a factory is told, and what it may decide from its own result. */
 export interface FactoryContext {
@@ -367,7 +368,7 @@ export function awaitLanding(core: Core, target: Target, flight: Flight, result:
   const { policy } = target
   return new Promise<Landing>((resolve, reject) => {
     let cancelSoft: () => void = () => undefined
-    const cancelHard = core.clock.after(policy.hardTimeout, () => {
+    const cancelHard = core.clock.hold(policy.hardTimeout, () => {
       const old = usableStale(core, target, flight)
       if (old !== undefined) return finish(() => resolve(servedStale(core, target, old, 'timeout')))
       const text = `the factory of "${target.key}" did not finish within ${policy.hardTimeout} ms`

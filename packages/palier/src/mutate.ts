@@ -1,3 +1,4 @@
+import { pause } from './clock.ts'
 import {
   type Core,
   fromRecord,
@@ -18,7 +19,7 @@ import { LEASE_TTL, newToken } from './lease.ts'
 import { encodeMessage } from './message.ts'
 import { textList } from './options.ts'
 import type { Snapshot } from './snapshot.ts'
-import { pause, tagStamp } from './tags.ts'
+import { tagStamp } from './tags.ts'
 
 /** What became of a mutation. Nothing is claimed that was not acknowledged. */
 export interface Receipt {

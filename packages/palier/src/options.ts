@@ -37,7 +37,7 @@ declare const valueOf: unique symbol
 
 /** A policy that knows the type of its values. */
 export interface TypedPolicy<V> extends TypePolicy<V> {
-  readonly [valueOf]?: V
+  readonly [valueOf]?: () => V
 }
 
 /** Gives a policy the type of its values: `cacheType<User>({ ttl: '5m' })`. */
@@ -45,7 +45,8 @@ export function cacheType<V>(policy: TypePolicy<V>): TypedPolicy<V> {
   return policy
 }
 
-export type ValueOf<P> = P extends TypedPolicy<infer V> ? V : unknown
+/** The type of the values a policy was declared for; unknown for a plain policy. */
+export type ValueOf<P> = P extends { readonly [valueOf]?: () => infer V } ? V : unknown
 
 /** Policies of any value type. `never`, because a policy only takes values in. */
 export type AnyPolicy = TypePolicy<never>

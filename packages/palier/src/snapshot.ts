@@ -35,7 +35,8 @@ export interface SnapshotLimits {
 
 export const DEFAULT_LIMITS: SnapshotLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 200 }
 
-const DEEPEST = 1000
+/** The most levels any walk descends. */
+export const DEEPEST = 1000
 
 const OBJECT_BYTES = 32
 const SLOT_BYTES = 8
@@ -247,7 +248,7 @@ function exoticBytes(value: object, kind: Kind): number {
   if (value instanceof Set) return value.size * MAP_SLOT_BYTES
   if (value instanceof RegExp) return value.source.length
   if (value instanceof URL) return value.href.length * 2
-  if (value instanceof Error) return errorParts(value).message.length
+  if (value instanceof Error) return errorParts(value).message.length + (errorParts(value).name ?? '').length
   return 0
 }
 
@@ -273,14 +274,15 @@ function pathOf(walk: Walk, length: number): string {
     if (typeof segment === 'number') path += `[${segment}]`
     else if (typeof segment === 'object')
       path += segment.label === 'get' ? `.get(${shown(segment.key)})` : `.${segment.label}`
-    else
-      path += /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(segment)
-        ? `.${segment.slice(0, 60)}`
-        : `[${shown(segment)}]`
+    else path += isName(segment) ? `.${segment}` : `[${shown(segment)}]`
     // Two hundred levels are no message: the beginning and the end of the way are enough.
     if (path.length > 400) return `${path.slice(0, 400)}...`
   }
   return path
+}
+
+function isName(key: string): boolean {
+  return key.length <= 60 && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
 }
 
 function instanceName(value: object): string {

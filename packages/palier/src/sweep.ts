@@ -1,7 +1,7 @@
 import { type Core, reportError } from './core.ts'
 import { entryPrefix, keyOf } from './key.ts'
 import { decodeRecord } from './record.ts'
-import { pause } from './tags.ts'
+import { pause } from './clock.ts'
 import { typeOfKey } from './types.ts'
 
 /** Keys read and judged at a time, and the rest in between: a sweep is background work on a store others are using. */

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { type Clock, pause } from './clock.ts'
 import { PalierError } from './errors.ts'
 import type { Captured } from './flight.ts'
 import { logicalKey, matchesGlob, stampKey } from './key.ts'
@@ -425,10 +425,4 @@ function readNamespace(text: string): NamespaceState {
     // Written by something else: a stamp no entry carries makes everything a miss, which is the safe answer.
   }
   return { stamp: randomHex(8), seq: 0, rules: [] }
-}
-
-export function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise(resolve => {
-    clock.after(ms, resolve)
-  })
 }

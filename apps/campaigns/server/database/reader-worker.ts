@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Reply, Request } from './reader.ts'
-import { createRunner, openFile } from './sqlite.ts'
+import { createRunner, openFile } from './file.ts'
 
 const run = createRunner(openFile((workerData as { path: string }).path, 'read'))
 

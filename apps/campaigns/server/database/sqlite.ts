@@ -9,7 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import Sqlite, { type Database as SqliteFile, type Statement } from 'better-sqlite3'
+import { createRunner, openFile } from './file.ts'
 
 /**
  * Kysely over SQLite connections that may live in this thread or in another. A link is one connection; the pool lends
@@ -26,40 +26,6 @@ export interface LinkPool {
   readonly size: number
   /** `begin immediate` for writers: a transaction that reads first and writes later would else fail instead of wait. */
   readonly begin: 'begin' | 'begin immediate'
-}
-
-const KEPT_STATEMENTS = 200
-
-/** Runs one statement on an open file. Prepared statements are kept, the least recently used are let go. */
-export function createRunner(file: SqliteFile): (sql: string, parameters: readonly unknown[]) => QueryResult<unknown> {
-  const statements = new Map<string, Statement>()
-  const prepare = (sql: string): Statement => {
-    let statement = statements.get(sql)
-    if (statement === undefined) statement = file.prepare(sql)
-    else statements.delete(sql)
-    statements.set(sql, statement)
-    const oldest = statements.size > KEPT_STATEMENTS ? statements.keys().next() : undefined
-    if (oldest?.done === false) statements.delete(oldest.value)
-    return statement
-  }
-  return (sql, parameters) => {
-    const statement = prepare(sql)
-    if (statement.reader) return { rows: statement.all(...parameters) }
-    const { changes, lastInsertRowid } = statement.run(...parameters)
-    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
-  }
-}
-
-/** Opens a database file the way the application needs it. Readers refuse to write and never create the file. */
-export function openFile(path: string, mode: 'read' | 'write'): SqliteFile {
-  const file = new Sqlite(path, mode === 'read' ? { readonly: true, fileMustExist: true } : {})
-  file.pragma('busy_timeout = 5000')
-  if (mode === 'write') file.pragma('journal_mode = WAL')
-  // In WAL mode NORMAL cannot corrupt the file; a power cut may lose the last commits, never part of one.
-  file.pragma('synchronous = NORMAL')
-  file.pragma('foreign_keys = ON')
-  file.pragma('cache_size = -65536')
-  return file
 }
 
 const BUSY_PATIENCE_MS = 10_000

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Database as SqliteFile } from 'better-sqlite3'
-import { openFile } from '../database/sqlite.ts'
+import { openFile } from '../database/file.ts'
 import {
   CAMPAIGN_COLUMNS,
   type CampaignPlan,

@@ -90,7 +90,13 @@ interface Given {
 
 /** Every option at most once: of two values one would be passed over in silence. */
 function split(argv: readonly string[]): Given {
-  const { tokens } = parseArgs({ args: [...argv], options: OPTIONS, strict: false, allowPositionals: true, tokens: true })
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
   const values: Partial<Record<OptionName, string | boolean>> = {}
   const words: string[] = []
   for (const token of tokens) {
@@ -102,7 +108,9 @@ function split(argv: readonly string[]): Given {
     const takesValue = OPTIONS[name].type === 'string'
     if (!takesValue && token.value !== undefined) throw new UsageError(`option '${token.rawName}' takes no value`)
     if (takesValue && !token.inlineValue && token.value?.startsWith('-')) {
-      throw new UsageError(`option '${token.rawName}' needs a value; one that begins with '-' is written ${token.rawName}=VALUE`)
+      throw new UsageError(
+        `option '${token.rawName}' needs a value; one that begins with '-' is written ${token.rawName}=VALUE`,
+      )
     }
     if (takesValue && !token.value) throw new UsageError(`option '${token.rawName}' needs a value`)
     values[name] = token.value ?? true
@@ -116,7 +124,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const command = commandOf(words)
   for (const name of Object.keys(values) as OptionName[]) {
     const allowed = command === undefined ? EVERYWHERE : [...EVERYWHERE, ...OWN[command]]
-    if (!allowed.includes(name)) throw new UsageError(`option '--${name}' does not belong to ${command ?? 'palier alone'}`)
+    if (!allowed.includes(name))
+      throw new UsageError(`option '--${name}' does not belong to ${command ?? 'palier alone'}`)
   }
   const targets = (['type', 'tag', 'pattern'] as const).filter(name => values[name] !== undefined)
   if (targets.length > 1) throw new UsageError(`--${targets.join(' and --')} exclude each other`)

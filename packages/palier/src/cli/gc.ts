@@ -32,12 +32,22 @@ export async function gc({ place }: Job): Promise<Outcome> {
       ['left', `${plural(entries, 'entry', 'entries')}, ${bytesText(bytes)}`],
     ]
     const lines = (): readonly string[] => [...labelled('Swept', where, 10), ...table(rows, [])]
-    return { exitCode: 0, report: { backend, where, swept: { expired, evicted, debris, entries, bytes } }, lines, warnings }
+    return {
+      exitCode: 0,
+      report: { backend, where, swept: { expired, evicted, debris, entries, bytes } },
+      lines,
+      warnings,
+    }
   } finally {
     await closeQuietly(found.store)
   }
 }
 
 function notDone(backend: string, where: string, why: string): Outcome {
-  return { exitCode: 1, report: { backend, where, swept: null, why }, lines: () => wrap('Nothing was swept.', 0), warnings: [why] }
+  return {
+    exitCode: 1,
+    report: { backend, where, swept: null, why },
+    lines: () => wrap('Nothing was swept.', 0),
+    warnings: [why],
+  }
 }

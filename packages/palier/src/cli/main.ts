@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createInterface } from 'node:readline/promises'
+import { isatty } from 'node:tty'
 import { run } from './run.ts'
 
 const leave = new AbortController()
@@ -10,7 +11,7 @@ function onSignal(signal: NodeJS.Signals): void {
 }
 
 async function confirm(question: string): Promise<boolean | undefined> {
-  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined
+  if (!isatty(0) || !isatty(2)) return undefined
   const reader = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const answer = await reader.question(`${question} [y/N] `, { signal: leave.signal })
@@ -34,7 +35,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const alive = setInterval(() => undefined, 60_000)
 process.exitCode = await run(process.argv.slice(2), {
   environment: process.env,
-  isTerminal: process.stdout.isTTY === true,
+  isTerminal: isatty(1),
   out: text => void process.stdout.write(text),
   err: text => void process.stderr.write(text),
   confirm,

@@ -68,7 +68,14 @@ function print(outcome: Outcome, job: Job, hide: Hide): void {
   }
   const { NO_COLOR } = terminal.environment
   const paint = painter(terminal.isTerminal && (NO_COLOR === undefined || NO_COLOR === ''))
-  terminal.out(hide(outcome.lines(paint).map(line => `${line}\n`).join('')))
+  terminal.out(
+    hide(
+      outcome
+        .lines(paint)
+        .map(line => `${line}\n`)
+        .join(''),
+    ),
+  )
 }
 
 /** A command that could not do its work: a report of its own, so that a reader of `--json` always finds one. */

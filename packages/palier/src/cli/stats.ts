@@ -1,4 +1,5 @@
 import type { Detection } from '../detect.ts'
+import { PalierError } from '../errors.ts'
 import { entryPrefix, namespacePrefix } from '../key.ts'
 import type { FileOptions } from '../options.ts'
 import type { SharedStore } from '../store.ts'
@@ -57,7 +58,7 @@ export async function stats({ place, given, terminal }: Job): Promise<Outcome> {
     const { backend, store } = found
     const where = whereabouts(backend, place)
     const refused = refusedByName(found)
-    if (refused !== undefined) throw new Error(refused)
+    if (refused !== undefined) throw new PalierError('PALIER_STORE_FAILED', refused)
     const over = passedOver(place, found)
     const warnings = over === undefined ? [] : [over]
     const namespaces = store === undefined ? [] : await count(store, given.namespace, terminal.signal)

@@ -35,11 +35,17 @@ export function labelled(label: string, text: string, indent: number): readonly 
 }
 
 /** Columns as wide as their widest cell; `right` names those that are set to the right. */
-export function table(rows: readonly (readonly string[])[], right: readonly number[], indent: number = 2): readonly string[] {
+export function table(
+  rows: readonly (readonly string[])[],
+  right: readonly number[],
+  indent: number = 2,
+): readonly string[] {
   const widths: number[] = []
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
   return rows.map(row => {
-    const cells = row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+    const cells = row.map((cell, i) =>
+      right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
+    )
     return (' '.repeat(indent) + cells.join('  ')).trimEnd()
   })
 }

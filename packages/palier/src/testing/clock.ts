@@ -76,6 +76,7 @@ export function manualClock(start: number = FIRST_WALL): ManualClock {
     now: () => now,
     wall: () => wall,
     after,
+    hold: after,
     advance(ms) {
       if (!(ms >= 0 && Number.isFinite(ms)))
         return Promise.reject(new RangeError(`advance: expected 0 or more, got ${ms}`))

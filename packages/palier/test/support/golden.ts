@@ -1,4 +1,5 @@
 import type { RecordHead } from '../../src/record.ts'
+import { withHoles } from './same.ts'
 
 /** What the files in `test/golden` hold: written once, by the first release; never written again. */
 export const GOLDEN_HEAD: Omit<RecordHead, 'form' | 'size'> = {
@@ -28,7 +29,7 @@ const product = {
 const everything: Record<string, unknown> = {
   none: undefined,
   numbers: [-0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  holes: [1, , 3],
+  holes: withHoles(3, { 0: 1, 2: 3 }),
   big: [2n ** 70n, -255n],
   dates: [new Date(1_767_225_600_123), new Date(Number.NaN)],
   map: new Map<unknown, unknown>([

@@ -14,9 +14,8 @@ export function same(a: unknown, b: unknown): boolean {
     const partsOf = (error: Error): unknown[] => [error.name, error.message, Object.hasOwn(error, 'cause'), error.cause]
     return same(partsOf(a), partsOf(b))
   }
-  if (ArrayBuffer.isView(a) || a instanceof ArrayBuffer || a instanceof RegExp || a instanceof URL) {
-    return String(a) === String(b) && isDeepStrictEqual(a, b)
-  }
+  if (a instanceof URL && b instanceof URL) return a.href === b.href
+  if (ArrayBuffer.isView(a) || a instanceof ArrayBuffer || a instanceof RegExp) return isDeepStrictEqual(a, b)
   const keys = Reflect.ownKeys(a)
   const others = Reflect.ownKeys(b)
   return (
@@ -26,4 +25,9 @@ export function same(a: unknown, b: unknown): boolean {
       return key === others[i] && same(mine?.value, Object.getOwnPropertyDescriptor(b, key)?.value)
     })
   )
+}
+
+/** An array of `length` holes but for the entries. */
+export function withHoles(length: number, entries: Readonly<Record<number, unknown>>): unknown[] {
+  return Object.assign(new Array<unknown>(length), entries)
 }

@@ -5,7 +5,7 @@ import { canonicalText, createCodec, type Encoded } from '../../src/codec.ts'
 import { decodeRecord } from '../../src/record.ts'
 import { DEFAULT_LIMITS, readValue, takeSnapshot } from '../../src/snapshot.ts'
 import { GOLDEN_HEAD, GOLDEN_VALUES } from '../support/golden.ts'
-import { same } from '../support/same.ts'
+import { same, withHoles } from '../support/same.ts'
 
 const codec = createCodec(DEFAULT_LIMITS)
 const encode = async (value: unknown, compressAbove: number | false = 1024): Promise<Encoded> =>
@@ -71,7 +71,7 @@ describe('the form of a payload', () => {
 })
 
 describe('values come back as they went', () => {
-  const array: unknown[] = [, 1, , undefined, null, -0, Number.NaN, Number.NEGATIVE_INFINITY, ,]
+  const array = withHoles(9, { 1: 1, 3: undefined, 4: null, 5: -0, 6: Number.NaN, 7: Number.NEGATIVE_INFINITY })
   test.each<[string, unknown]>([
     ['undefined', undefined],
     ['holes', array],
@@ -86,7 +86,7 @@ describe('values come back as they went', () => {
         [Number.NaN, 1],
       ]),
     ],
-    ['patterns and urls', [/[/\]\n]/dgimsuy, /(?:)/v, new URL('http://ü.example/%20?#')]],
+    ['patterns and urls', [/[/\]\n]/dgimsuy, new RegExp('[a&&b]', 'v'), new URL('http://ü.example/%20?#')]],
     ['errors', [new Error(''), new RangeError('x', { cause: undefined }), new Error('y', { cause: new Map() })]],
     [
       'binary data',
@@ -257,7 +257,21 @@ describe('canonicalText', () => {
   test('differs for any two of these', () => {
     const values: unknown[] = [
       ...[1, '1', 1n, true, 'true', null, 'null', undefined, 'undefined', 0, -0, Number.NaN, 'NaN', 10, 0x10n, 10n],
-      ...[[], [[]], [1, 2], ['1', '2'], ['1,2'], [1, [2]], [[1], 2], [undefined], [,], [null], '[]', [, ,], ''],
+      ...[
+        [],
+        [[]],
+        [1, 2],
+        ['1', '2'],
+        ['1,2'],
+        [1, [2]],
+        [[1], 2],
+        [undefined],
+        withHoles(1, {}),
+        [null],
+        '[]',
+        withHoles(2, {}),
+        '',
+      ],
       ...[
         {},
         { a: 1 },
@@ -288,7 +302,7 @@ describe('canonicalText', () => {
       ...['\uD800', '\uFFFD', '\uDC00', '"', '\\'],
     ]
     const texts = values.map(value => canonicalText(value))
-    for (const [i, text] of texts.entries()) expect(texts.indexOf(text), text).toBe(i)
+    expect(texts.filter((text, i) => texts.indexOf(text) !== i)).toEqual([])
   })
 
   test('refuses what has no such text, with its path', () => {

@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { PalierError } from '../../src/errors.ts'
 import { DEFAULT_LIMITS, readValue, takeSnapshot } from '../../src/snapshot.ts'
+import { same, withHoles } from '../support/same.ts'
 
 const take = (value: unknown, limits = DEFAULT_LIMITS) => takeSnapshot(value, limits)
 const copyOf = (value: unknown): unknown => readValue(take(value))
@@ -40,21 +40,26 @@ describe('plain values', () => {
     expect(take(value)).toMatchObject({ plain: true, value })
   })
 
-  test.each([[undefined], [Number.NaN], [-0], [Number.POSITIVE_INFINITY], [5n], [{ a: undefined }], [[, 1]]])(
-    '%o is not plain',
-    value => {
-      expect(take(value).plain).toBe(false)
-      expect(isDeepStrictEqual(copyOf(value), value)).toBe(true)
-    },
-  )
+  test.each([
+    [undefined],
+    [Number.NaN],
+    [-0],
+    [Number.POSITIVE_INFINITY],
+    [5n],
+    [{ a: undefined }],
+    [withHoles(2, { 1: 1 })],
+  ])('%o is not plain', value => {
+    expect(take(value).plain).toBe(false)
+    expect(same(copyOf(value), value)).toBe(true)
+  })
 
   test('an object without a prototype becomes an ordinary one', () => {
     const value = copyOf(Object.assign(Object.create(null), { a: 1 }))
-    expect(isDeepStrictEqual(value, { a: 1 })).toBe(true)
+    expect(same(value, { a: 1 })).toBe(true)
   })
 
   test('an object of another realm counts as ordinary', () => {
-    expect(isDeepStrictEqual(copyOf(runInNewContext('({ a: [1, { b: 2 }] })')), { a: [1, { b: 2 }] })).toBe(true)
+    expect(same(copyOf(runInNewContext('({ a: [1, { b: 2 }] })')), { a: [1, { b: 2 }] })).toBe(true)
   })
 
   test('an accessor is read once and becomes a property', () => {
@@ -77,13 +82,14 @@ describe('plain values', () => {
   })
 
   test('what someone put on Object.prototype is not taken for a property', () => {
-    Object.defineProperty(Object.prototype, 'polluted', { value: () => 1, enumerable: true, configurable: true })
+    Reflect.set(Object.prototype, 'polluted', () => 1)
+    const copies: unknown[] = []
     try {
-      expect(Object.keys(copyOf({ a: { b: 1 } }) as object)).toEqual(['a'])
-      expect(Object.keys(copyOf({ a: new Date(0) }) as object)).toEqual(['a'])
+      copies.push(copyOf({ a: { b: 1 } }), copyOf({ a: new Date(0) }))
     } finally {
       Reflect.deleteProperty(Object.prototype, 'polluted')
     }
+    expect(copies.map(copy => Object.keys(copy as object))).toEqual([['a'], ['a']])
   })
 
   test.each([['{"__proto__":{"admin":true},"a":1}'], ['{"__proto__":1}'], ['{"a":{"__proto__":{"x":[1]}}}']])(
@@ -92,7 +98,7 @@ describe('plain values', () => {
       for (const extra of [{}, { at: new Date(0) }]) {
         const value = copyOf({ ...JSON.parse(text), ...extra }) as object
         expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
-        expect(isDeepStrictEqual(value, { ...JSON.parse(text), ...extra })).toBe(true)
+        expect(same(value, { ...JSON.parse(text), ...extra })).toBe(true)
         expect('admin' in value).toBe(false)
       }
     },
@@ -120,7 +126,7 @@ describe('values beyond JSON', () => {
     ['big integers', new BigInt64Array([-1n])],
     ['an array buffer', new Uint8Array([9, 8]).buffer],
     ['a view', new DataView(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2)],
-    ['holes', [1, , 3, ,]],
+    ['holes', withHoles(4, { 0: 1, 2: 3 })],
   ]
 
   test.each(samples)('%s comes back equal, and private to each reader', (_, sample) => {
@@ -128,7 +134,7 @@ describe('values beyond JSON', () => {
     expect(snapshot.plain).toBe(false)
     const one = readValue(snapshot) as { deep: unknown[] }
     const other = readValue(snapshot) as { deep: unknown[] }
-    expect(isDeepStrictEqual(one, { deep: [sample] })).toBe(true)
+    expect(same(one, { deep: [sample] })).toBe(true)
     expect(one).not.toBe(other)
     expect(one.deep).not.toBe(other.deep)
     expect(Object.isFrozen(one.deep)).toBe(false)
@@ -172,7 +178,7 @@ describe('values beyond JSON', () => {
     original.map.get('a')?.push(2)
     original.map.set('b', [])
     const expected = { list: [1], when: new Date(1), bytes: Buffer.from('a'), map: new Map([['a', [1]]]) }
-    expect(isDeepStrictEqual(readValue(snapshot), expected)).toBe(true)
+    expect(same(readValue(snapshot), expected)).toBe(true)
   })
 })
 
@@ -196,16 +202,13 @@ describe('what cannot be stored is refused with its path', () => {
     ['an instance of List', [new (class List extends Array {})()], 'value[0]: expected'],
     ['a promise (is an await missing?)', { a: Promise.resolve(1) }, 'value.a: expected'],
     ['a cycle: it is value again', cycle, 'value.list[0].back: expected'],
-    ['an object with a prototype of its own', Object.create({ a: 1 }, {}), 'value: expected'],
+    ['an instance of Object', Object.create({ a: 1 }), 'value: expected'],
+    ['an object with a prototype of its own', Object.create(Object.create(null)), 'value: expected'],
     ['an instance of SharedArrayBuffer', [new SharedArrayBuffer(1)], 'value[0]: expected'],
   ])('%s', (received, value, start) => {
-    if (received.includes('prototype of its own')) {
-      expect(messageFor(value)).toContain('received an instance of Object')
-      return
-    }
     const message = messageFor(value)
-    expect(message.startsWith(start), message).toBe(true)
-    expect(message.endsWith(`received ${received}`), message).toBe(true)
+    expect(message.slice(0, start.length)).toBe(start)
+    expect(message.slice(message.indexOf('received'))).toBe(`received ${received}`)
   })
 
   test('an accessor that throws is named, and its error is the cause', () => {
@@ -246,8 +249,9 @@ describe('what cannot be stored is refused with its path', () => {
 describe('size', () => {
   test('a value above the limit is refused before it is copied or encoded', () => {
     const huge = 'x'.repeat(2 ** 29 - 24)
+    const values = [huge, { a: huge }, [{ [huge]: 1 }], new Map([[huge, 1]]), new Array(2 ** 31)]
     const started = performance.now()
-    for (const value of [huge, { a: huge }, [{ [huge]: 1 }], new Map([[huge, 1]]), new Array(2 ** 31)]) {
+    for (const value of values) {
       expect(errorOf(() => take(value)).code).toBe('PALIER_TOO_LARGE')
     }
     expect(performance.now() - started).toBeLessThan(2000)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { PalierError } from '../../errors.ts'
 import { isErrno } from './errors.ts'
-import { CREATE, DIR_MODE, FILE_MODE, isNetwork } from './io.ts'
+import { CREATE, DIR_MODE, FILE_MODE, isNetwork, SLOW_CALL } from './io.ts'
 import type { Layout } from './layout.ts'
 import { claimDirectory } from './probe.ts'
 
@@ -15,9 +15,6 @@ export interface Opened {
   /** Nothing was there: the ledger may begin at zero. */
   readonly fresh: boolean
 }
-
-/** Above this a synchronous call holds up the event loop too long, in milliseconds. */
-const SLOW = 2
 
 const TAG = `Signature: 8a477f597d28d172789f06886806bc55
 # This file is a cache directory tag: see https://bford.info/cachedir/
@@ -47,6 +44,11 @@ function writeOnce(path: string, text: string): void {
     // The tag is a courtesy: a full or read-only disk is told by the first operation that matters.
     if (!isErrno(error, 'EEXIST', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM')) throw error
   }
+}
+
+/** True when synchronous calls on the disk are fast (again). */
+export function isFast(layout: Layout): boolean {
+  return rehearse(layout).millis <= SLOW_CALL
 }
 
 /** Times a few calls on a file of our own, and looks whether half a second survives in its mtime. */
@@ -87,6 +89,6 @@ export async function openDirectory(layout: Layout, io: 'auto' | 'sync' | 'async
   writeOnce(layout.tag, TAG)
   const network = await isNetwork(layout.dir)
   const { millis, coarse } = rehearse(layout)
-  const mode = io === 'auto' ? (network || millis > SLOW ? 'async' : 'sync') : io
+  const mode = io === 'auto' ? (network || millis > SLOW_CALL ? 'async' : 'sync') : io
   return { network, coarse, mode, fresh }
 }

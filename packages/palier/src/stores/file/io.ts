@@ -135,22 +135,28 @@ const asyncIo: FileIo = {
   list: path => fs.promises.readdir(path, { withFileTypes: true }),
 }
 
+/** Above this, in milliseconds, a synchronous call holds up the event loop too long. */
+export const SLOW_CALL = 2
+/** Weight of the last call in the average: about this many calls must be slow together. */
+const WINDOW = 64
+/** One call counts for no more milliseconds than this: a process that waited long for its turn says nothing of the disk. */
+const LONGEST_CALL = 10
+
 /** Calls `slow` when synchronous reads and renames take more than `limit` milliseconds each on average. */
 function watchSpeed(limit: number, slow: () => void): (startedAt: number) => void {
   let average = 0
   return startedAt => {
-    average += (performance.now() - startedAt - average) / 16
-    if (average > limit) {
-      average = 0
-      slow()
-    }
+    average += (Math.min(performance.now() - startedAt, LONGEST_CALL) - average) / WINDOW
+    if (average <= limit) return
+    average = 0
+    slow()
   }
 }
 
 function createSyncIo(slow: () => void): FileIo {
   // Lent to `parse` and to one write at a time: never across an await.
   const pool = Buffer.allocUnsafeSlow(LARGE)
-  const spent = watchSpeed(2, slow)
+  const spent = watchSpeed(SLOW_CALL, slow)
 
   const readOnce = <T>(path: string, parse: Parse<T>, stampAt: number | undefined): Maybe<T | undefined> => {
     const fd = fs.openSync(path, READ)
@@ -229,7 +235,9 @@ function createSyncIo(slow: () => void): FileIo {
       spent(startedAt)
     },
     unlink: path => fs.unlinkSync(path),
-    mkdir: path => void fs.mkdirSync(path, DIR_MODE),
+    mkdir(path) {
+      fs.mkdirSync(path, DIR_MODE)
+    },
     rmdir: path => fs.rmdirSync(path),
     list: path => fs.readdirSync(path, { withFileTypes: true }),
   }

@@ -14,13 +14,14 @@ import type { Layout } from './layout.ts'
  *   claim     make a directory of our own with our ticket inside, then rename it to `K.l`. The system renames a
  *             directory onto a free name or an empty directory, never onto one with something in it. So of all
  *             claimers one succeeds, and only while no ticket is there.
- *   commit    write the value into the ticket, then rename `K.l/<token>` to K.
+ *   commit    rename `K.l/<token>` to a name of our own beside it, so that of two commits under one token one goes
+ *             on; write the value into it; rename it to K.
  *   release   unlink `K.l/<token>`; an expired lease is ended by whoever finds it in the same way.
  *   void      rename `K.l` to a name of our own, ticket and all.
  *   renew     a new mtime for `K.l/<token>`.
  *
- * Why a commit under a lost lease changes nothing: K is changed by one call, the rename of `K.l/<token>`. A token is
- * used once, and its ticket enters `K.l` only by the claim's rename. Releasing, expiring and voiding each take that
+ * Why a commit under a lost lease changes nothing: K is changed by one call, the rename of the ticket. A token is
+ * used once, and its ticket enters `K.l` only by the claim's rename. Releasing, expiring and voiding each take its
  * name away for good: a later lease is another directory with another ticket. The system does one of two renames
  * first: either the commit's, and then the lease was still ours when K changed, or the one that took the lease, and
  * then ours finds nothing (ENOENT). Bytes a late holder still writes through its open handle land in a ticket that
@@ -143,6 +144,19 @@ export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Lease
     if (await unlinkIfThere(ticketOf(path, token))) await removeEmpty(`${path}.l`)
   }
 
+  /** Writes the value into a ticket; false when its time was over. */
+  const fill = async (ticket: string, first: Uint8Array, second: Uint8Array): Promise<boolean> => {
+    const fd = await io().open(ticket, REWRITE)
+    try {
+      const stat = await io().fstat(fd)
+      if (!isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) return false
+      await io().write(fd, first, second)
+      return true
+    } finally {
+      await io().close(fd)
+    }
+  }
+
   const prepare = async (path: string, token: string, ttl: number): Promise<string> => {
     const dir = layout.beside(path, 'c')
     const ticket = `${dir}${ticketOf(path, token).slice(path.length + 2)}`
@@ -202,25 +216,19 @@ export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Lease
     release,
     async commit(path, token, first, second) {
       const ticket = ticketOf(path, token)
+      const mine = layout.beside(ticket, 't')
       try {
-        const fd = await io().open(ticket, REWRITE)
-        try {
-          const stat = await io().fstat(fd)
-          if (!isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) {
-            await release(path, token)
-            return false
-          }
-          await io().write(fd, first, second)
-        } catch (error) {
-          // Half a value is in the ticket: it must not count as a commit under way.
-          await release(path, token)
-          throw error
-        } finally {
-          await io().close(fd)
+        await io().rename(ticket, mine)
+        if (!(await fill(mine, first, second))) {
+          await unlinkIfThere(mine)
+          await removeEmpty(`${path}.l`)
+          return false
         }
-        await io().rename(ticket, path)
+        await io().rename(mine, path)
       } catch (error) {
         if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+        // Half a value in a ticket must not count as a commit under way.
+        await unlinkIfThere(mine)
         throw error
       }
       await removeEmpty(`${path}.l`)

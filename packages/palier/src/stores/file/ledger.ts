@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import type { FileIo } from './io.ts'
 import type { Layout } from './layout.ts'
@@ -80,7 +79,13 @@ export const SWEEP_TO = 0.9
 const LEASE_TTL = 400
 /** A process that has not been seen for this long holds nothing any more. */
 const HOLDER_TTL = 300_000
+/** Tries, 5 ms apart, before a missing ledger is counted anew, and before the write is refused. */
+const BEGIN_PATIENCE = 10
+const BEGIN_ATTEMPTS = 400
 const NOTHING: Uint8Array = new Uint8Array(0)
+
+/** Waiting for another process's system calls: real time, whatever clock the store was given. */
+const pause = (ms: number): Promise<void> => new Promise(resolve => void setTimeout(resolve, ms))
 
 /** What the ledger is told: less by what is held above `keep`, more by a debt. */
 const surplus = (held: number, keep: number): number => (held > keep ? keep - held : Math.max(0, -held))
@@ -137,34 +142,51 @@ export function createLedger({ io, layout, leases, clock, budget, wantSweep }: L
     return { ...page, bytes: page.bytes + given.bytes, files: page.files + given.files, holders }
   }
 
-  /** Adds to the allowance, or with negative amounts gives back. What was paid meanwhile stays right: `local` is only added to. */
-  const exchange = async (wanted: (page: Page) => Count | undefined): Promise<boolean> => {
+  /**
+   * Adds to the allowance, or with negative amounts gives back. `wanted` may refuse with undefined. What is paid
+   * meanwhile stays right, because `local` is only added to. `none`: there is no ledger.
+   */
+  const exchange = async (wanted: (page: Page) => Count | undefined): Promise<'done' | 'refused' | 'none'> => {
     let given: Count = { bytes: 0, files: 0 }
+    let seen = false
     const page = await update(page => {
-      if (page === undefined) return undefined
-      const amount = wanted(page)
-      if (amount === undefined) return undefined
+      seen = page !== undefined
+      const amount = page && wanted(page)
+      if (page === undefined || amount === undefined) return undefined
       given = amount
       return visit(page, amount)
     })
-    if (page === undefined) return false
+    if (page === undefined) return seen ? 'refused' : 'none'
     local.bytes += given.bytes
     local.files += given.files
     if (page.bytes > budget.bytes * SWEEP_AT || page.files > budget.files * SWEEP_AT) wantSweep()
-    return true
+    return 'done'
   }
 
-  const ask = async (bytes: number, files: number): Promise<boolean> => {
-    const need = { bytes: Math.max(0, bytes - local.bytes), files: Math.max(0, files - local.files) }
+  const askOnce = (bytes: number, files: number): Promise<'done' | 'refused' | 'none'> => {
     const fits = (page: Page, more: Count): boolean =>
       page.bytes + more.bytes <= budget.bytes && page.files + more.files <= budget.files
-    const done = await exchange(page => {
+    return exchange(page => {
+      const need = { bytes: Math.max(0, bytes - local.bytes), files: Math.max(0, files - local.files) }
       const generous = { bytes: need.bytes + chunk.bytes, files: need.files + chunk.files }
       if (fits(page, generous)) return generous
       return fits(page, need) ? need : undefined
     })
-    if (!done) wantSweep()
-    return done
+  }
+
+  const ask = async (bytes: number, files: number): Promise<boolean> => {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await askOnce(bytes, files)
+      if (answer === 'done') return true
+      if (answer === 'none' && attempt < BEGIN_ATTEMPTS) {
+        // Whoever made the directory is about to begin the ledger; if it never does, a count makes one.
+        if (attempt === BEGIN_PATIENCE) wantSweep()
+        await pause(5)
+        continue
+      }
+      wantSweep()
+      return false
+    }
   }
 
   const pay = (bytes: number, files: number): boolean => {

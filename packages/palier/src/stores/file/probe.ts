@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import fs from 'node:fs/promises'
+import { promises as fs } from 'node:fs'
 import { resolve, sep } from 'node:path'
 import { faultOf, isErrno } from './errors.ts'
 import { CREATE, DIR_MODE, FILE_MODE, isNetwork } from './io.ts'

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { badOption, PalierError } from '../../errors.ts'
 import { recordHead } from '../../record.ts'
 import type { Claim, Claimed, SharedStore, StoredRecord, Swept, Usage } from '../../store.ts'
-import { type Opened, openDirectory } from './directory.ts'
+import { isFast, type Opened, openDirectory } from './directory.ts'
 import { BudgetError, faultOf, type FileFault, isErrno, storeFailed } from './errors.ts'
 import { CREATE, createIo, createTurn, type FileIo, type Maybe } from './io.ts'
 import { openJournal } from './journal.ts'
@@ -38,6 +38,8 @@ const TICK = 60_000
 const COUNT_AGE = 300_000
 /** No write is tried for this long after the disk was full, unless a sweep made room before. */
 const FULL_PAUSE = 1_000
+/** Between two sweeps that refused writes ask for. */
+const SWEEP_PAUSE = 100
 /** A set overwritten in the same instant so often is simply older than what overwrote it. */
 const SET_ATTEMPTS = 32
 const CLAIM_ATTEMPTS = 8
@@ -70,12 +72,14 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   let opening: Promise<Opened> | undefined
   let closed = false
   let fullUntil = Number.NEGATIVE_INFINITY
+  let sweptAt = Number.NEGATIVE_INFINITY
+  let sweeping: Promise<unknown> | undefined
   let cancelTick: (() => void) | undefined
   const io = (): FileIo => fileIo
   const report = (event: FileEvent): void => onEvent?.(event)
   const leases = createLeases({ io, layout, clock, coarse: () => opened?.coarse ?? false })
   const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => sweepSoon(false) })
-  const sweeper = createSweeper({ io, layout, leases, ledger, clock, budget, turn })
+  const sweeper = createSweeper({ io, layout, leases, ledger, clock, budget, turn, stopped: () => closed })
   /** The last change of an entry by this process: changes of one entry keep the order of their calls. */
   const tails = new Map<string, Promise<unknown>>()
   const knownShards = new Set<string>()
@@ -117,18 +121,29 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   }
 
   const sweep = async (pressed: boolean): Promise<Swept> => {
-    const swept = await sweeper.sweep(pressed)
-    fullUntil = Number.NEGATIVE_INFINITY
-    report({ kind: 'swept', swept })
-    return swept
+    const running = sweeper.sweep(pressed)
+    sweeping = running
+    const swept = await running
+    sweptAt = clock.now()
+    if (swept !== undefined) {
+      fullUntil = Number.NEGATIVE_INFINITY
+      report({ kind: 'swept', swept })
+      return swept
+    }
+    const totals = await ledger.totals()
+    return { expired: 0, evicted: 0, debris: 0, entries: totals?.files ?? 0, bytes: totals?.bytes ?? 0 }
   }
 
+  /** Each refused write asks for a sweep; while one runs, here or elsewhere, that is no reason for another. */
   const sweepSoon = (pressed: boolean): void => {
-    if (closed) return
+    if (closed || clock.now() - sweptAt < SWEEP_PAUSE) return
+    sweptAt = clock.now()
     sweep(pressed).catch((error: unknown) => noteFault('sweep', error))
   }
 
   const tickNow = async (): Promise<void> => {
+    // The disk may have been slow for a while only, under somebody else's load.
+    if (opened?.mode === 'sync' && fileIo.mode === 'async' && isFast(layout)) useIo('sync', 'the disk is fast again')
     await ledger.tick()
     const totals = await ledger.totals()
     const crowded =
@@ -259,6 +274,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
 
   const set = async ({ path }: Place, bytes: Uint8Array, ttl: number): Promise<void> => {
     const frame = encodeFrame(clock.wall() + ttl, ttl)
+    stampNow(path)
     const change = async (): Promise<boolean> => {
       for (let attempt = 1; !(await replace(path, frame, bytes)); attempt++) if (attempt === SET_ATTEMPTS) break
       return true
@@ -322,7 +338,10 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     try {
       return await paying(path, diskBytes(FRAME_BYTES + bytes.length), () => leases.commit(path, token, frame, bytes))
     } catch (error) {
-      if (faultOf(error) !== 'full') throw error
+      const fault = faultOf(error)
+      // The directory went, and the lease with it.
+      if (fault === 'absent') return false
+      if (fault !== 'full') throw error
       noteFault('commit', error)
       await leases.release(path, token)
       return false
@@ -331,10 +350,12 @@ export function fileStore(options: FileStoreOptions): SharedStore {
 
   /** Every operation on one key that changes something: in its turn, and with the one error callers see. */
   const change = async <T>(operation: string, key: string, run: (place: Place) => Promise<T>): Promise<T> => {
+    const place = placeOf(key)
     try {
-      await begin()
-      const place = placeOf(key)
-      return await inOrder(place, () => run(place))
+      return await inOrder(place, async () => {
+        await begin()
+        return run(place)
+      })
     } catch (error) {
       noteFault(operation, error)
       throw storeFailed(operation, layout.dir, error, key)
@@ -342,9 +363,9 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   }
 
   const get = async (key: string): Promise<StoredRecord | undefined> => {
-    await begin()
     const place = placeOf(key)
     if (tails.size > 0) await tails.get(place.path)?.catch(() => undefined)
+    await begin()
     return readOrNothing(place)
   }
 
@@ -379,7 +400,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     async delete(keys) {
       const done = await Promise.allSettled(keys.map(key => change('delete', key, remove)))
       const failed = done.find(result => result.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
+      if (failed !== undefined) throw storeFailed('delete', layout.dir, failed.reason)
     },
     scan,
     async usage(prefix): Promise<Usage> {
@@ -409,7 +430,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       if (closed) return
       closed = true
       cancelTick?.()
-      await Promise.allSettled(tails.values())
+      await Promise.allSettled([...tails.values(), sweeping])
       // An allowance that cannot be given back is found by the next count.
       if (opened !== undefined) await ledger.close().catch(() => undefined)
     },

@@ -19,8 +19,11 @@ import { type Budget, type Count, type Ledger, SWEEP_TO } from './ledger.ts'
  * against the system's own time, as the stamps are.
  */
 export interface Sweeper {
-  /** `pressed`: the disk itself is full, so room must be made even within the budget. Calls meanwhile share one sweep. */
-  sweep(pressed: boolean): Promise<Swept>
+  /**
+   * `pressed`: the disk itself is full, so room must be made even within the budget. Calls meanwhile share one sweep.
+   * Undefined: another process sweeps.
+   */
+  sweep(pressed: boolean): Promise<Swept | undefined>
 }
 
 export interface SweeperOptions {
@@ -31,6 +34,8 @@ export interface SweeperOptions {
   readonly clock: Clock
   readonly budget: Budget
   readonly turn: Turn
+  /** True once the store is closed: the walk ends at the next shard. */
+  readonly stopped: () => boolean
 }
 
 /** Long enough for the slowest write or claim; younger leftovers may still be somebody's. */
@@ -69,8 +74,8 @@ function cutOff(walk: Walk, bytes: number, files: number): number {
   return step
 }
 
-export function createSweeper({ io, layout, leases, ledger, clock, budget, turn }: SweeperOptions): Sweeper {
-  let running: Promise<Swept> | undefined
+export function createSweeper({ io, layout, leases, ledger, clock, budget, turn, stopped }: SweeperOptions): Sweeper {
+  let running: Promise<Swept | undefined> | undefined
 
   const list = async (dir: string): Promise<Dirent[]> => {
     try {
@@ -169,6 +174,7 @@ export function createSweeper({ io, layout, leases, ledger, clock, budget, turn 
       }
       if (!(await after(shard))) return true
       await turn.rest()
+      if (stopped()) return false
       if (token === undefined || clock.now() - renewedAt < RENEW_EVERY) continue
       renewedAt = clock.now()
       if (!(await leases.renew(layout.sweeper, token, ELECTION_TTL))) return false
@@ -266,12 +272,9 @@ export function createSweeper({ io, layout, leases, ledger, clock, budget, turn 
     }
   }
 
-  const sweepOnce = async (pressed: boolean): Promise<Swept> => {
+  const sweepOnce = async (pressed: boolean): Promise<Swept | undefined> => {
     const elected = await elect()
-    if (elected === undefined) {
-      const totals = await ledger.totals()
-      return { expired: 0, evicted: 0, debris: 0, entries: totals?.files ?? 0, bytes: totals?.bytes ?? 0 }
-    }
+    if (elected === undefined) return undefined
     try {
       const { expired, evicted, debris, entries, bytes } = await run(pressed, elected.token)
       return { expired, evicted, debris, entries, bytes }

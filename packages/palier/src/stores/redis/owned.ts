@@ -106,15 +106,20 @@ export async function loadClient(): Promise<'redis' | 'ioredis'> {
   throw new PalierError('PALIER_STORE_FAILED', `no Redis client is installed: npm install redis (or ioredis)`)
 }
 
-async function open(target: Target, isCluster: boolean, watch: Watch): Promise<Opened> {
-  return (await loadClient()) === 'redis'
-    ? openNodeRedis(target, isCluster, watch)
-    : openIoRedis(target, isCluster, watch)
+type Choose = () => Promise<'redis' | 'ioredis'>
+
+async function open(choose: Choose, target: Target, isCluster: boolean, watch: Watch): Promise<Opened> {
+  return (await choose()) === 'redis' ? openNodeRedis(target, isCluster, watch) : openIoRedis(target, isCluster, watch)
 }
 
 const LOOK = 5
 
-export function ownedPort(target: Target, clock: Clock, onEvent: ((event: RedisEvent) => void) | undefined): Port {
+export function ownedPort(
+  target: Target,
+  clock: Clock,
+  onEvent: ((event: RedisEvent) => void) | undefined,
+  choose: Choose = loadClient,
+): Port {
   let port: Port | undefined
   let opened: Opened | undefined
   let trouble: string | undefined
@@ -146,12 +151,12 @@ export function ownedPort(target: Target, clock: Clock, onEvent: ((event: RedisE
   }
 
   async function establish(): Promise<void> {
-    let next = await open(target, false, watch)
+    let next = await open(choose, target, false, watch)
     if (!(await becameReady(next))) return
     const info = String(await next.port.send(['INFO', 'cluster'], {}))
     if (info.includes('cluster_enabled:1')) {
       end()
-      next = await open(target, true, watch)
+      next = await open(choose, target, true, watch)
       if (!(await becameReady(next))) return
     }
     if (isClosed) return

@@ -1,0 +1,208 @@
+import { systemClock } from '../clock.ts'
+import { redisOptions } from '../create.ts'
+import { messageOf } from '../link.ts'
+import { type Commands, createCommands } from '../stores/redis/commands.ts'
+import { ownedPort } from '../stores/redis/owned.ts'
+import type { Reply } from '../stores/redis/port.ts'
+import { targetOf } from '../stores/redis/target.ts'
+import type { Place } from './backend.ts'
+import { bytesText, plural } from './text.ts'
+
+/** Something an operator should know; a `warning` will hurt one day, a `note` may not. */
+export interface Finding {
+  readonly level: 'warning' | 'note'
+  readonly about: 'configuration' | 'redis' | 'files' | 'speed'
+  readonly text: string
+  readonly advice: string
+}
+
+/** What a Redis server says of itself; undefined where it does not tell this user. */
+export interface RedisFacts {
+  readonly version: string | undefined
+  readonly mode: string | undefined
+  readonly role: string | undefined
+  readonly usedBytes: number | undefined
+  /** 0: no limit. */
+  readonly maxmemory: number | undefined
+  readonly policy: string | undefined
+  readonly appendonly: boolean | undefined
+  /** The `save` setting: empty when no snapshots are made. */
+  readonly save: string | undefined
+  readonly saveFailed: boolean
+  /** Keys of all databases, and those of them that never expire. */
+  readonly keys: number
+  readonly lasting: number
+  /** False: this user may not read CONFIG, so what is known comes from INFO. */
+  readonly configReadable: boolean
+}
+
+const CONNECT_WITHIN = 2000
+
+const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString('utf8') : String(reply))
+
+/** CONFIG GET gives pairs as a flat list, or as a map, which some clients turn into an object. */
+function settingOf(reply: Reply, name: string): string | undefined {
+  if (Array.isArray(reply)) {
+    const list = (reply as readonly Reply[]).map(textOf)
+    const index = list.indexOf(name)
+    return index < 0 ? undefined : list[index + 1]
+  }
+  if (typeof reply !== 'object' || reply === null) return undefined
+  const value = (reply as unknown as Readonly<Record<string, Reply>>)[name]
+  return value === undefined ? undefined : textOf(value)
+}
+
+async function configOf(commands: Commands, name: string): Promise<string | undefined> {
+  try {
+    return settingOf(await commands.send(['CONFIG', 'GET', name]), name)
+  } catch {
+    // NOPERM, or a hosted Redis without CONFIG: what INFO says must do.
+    return undefined
+  }
+}
+
+/** `db0:keys=12,expires=3,...` of every database. */
+function keysOf(keyspace: string): { keys: number; lasting: number } {
+  let keys = 0
+  let lasting = 0
+  for (const [, all, expiring] of keyspace.matchAll(/^db\d+:keys=(\d+),expires=(\d+)/gm)) {
+    keys += Number(all)
+    lasting += Number(all) - Number(expiring)
+  }
+  return { keys, lasting }
+}
+
+/** Gathers what `CONFIG GET` and `INFO` tell. */
+export function factsOf(info: string, config: Readonly<Record<string, string | undefined>>): RedisFacts {
+  const field = (name: string): string | undefined => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim()
+  const number = (text: string | undefined): number | undefined =>
+    text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
+  const onOff = config['appendonly'] ?? field('aof_enabled')
+  const saveFailed = field('rdb_last_bgsave_status') === 'err' || field('aof_last_write_status') === 'err'
+  return {
+    version: field('redis_version'),
+    mode: field('redis_mode'),
+    role: field('role'),
+    usedBytes: number(field('used_memory')),
+    maxmemory: number(config['maxmemory'] ?? field('maxmemory')),
+    policy: config['maxmemory-policy'] ?? field('maxmemory_policy'),
+    appendonly: onOff === undefined ? undefined : onOff === 'yes' || onOff === '1',
+    save: config['save'],
+    saveFailed,
+    ...keysOf(info),
+    configReadable: Object.values(config).some(value => value !== undefined),
+  }
+}
+
+const SETTINGS = ['maxmemory', 'maxmemory-policy', 'appendonly', 'save'] as const
+const SECTIONS = ['server', 'memory', 'persistence', 'replication', 'keyspace'] as const
+
+/** Asks on a connection of its own, closed afterwards. Rejects when the server does not answer. */
+export async function readRedis({ options, settings }: Place): Promise<RedisFacts> {
+  const { url, connect } = redisOptions(options, settings)
+  const target = targetOf(url, connect)
+  const port = ownedPort(target, systemClock, undefined)
+  const commands = createCommands(port, systemClock, CONNECT_WITHIN, target.password)
+  try {
+    const told: string[] = []
+    for (const section of SECTIONS) {
+      try {
+        told.push(textOf(await commands.send(['INFO', section])))
+      } catch (error) {
+        if (!messageOf(error).includes('NOPERM')) throw error
+      }
+    }
+    const config: Record<string, string | undefined> = {}
+    for (const name of SETTINGS) config[name] = await configOf(commands, name)
+    return factsOf(told.join('\n'), config)
+  } finally {
+    commands.close()
+    await port.close()
+  }
+}
+
+const finding = (level: Finding['level'], text: string, advice: string): Finding => ({
+  level,
+  about: 'redis',
+  text,
+  advice,
+})
+
+function olderThan(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split('.').map(Number)
+  return first < major || (first === major && second < minor)
+}
+
+const SHARED_ADVICE =
+  'If sessions or queues live there too, set volatile-lru, or give the cache a Redis of its own; otherwise this is the right policy.'
+
+function aboutMemory({ maxmemory, policy, lasting, usedBytes }: RedisFacts): Finding[] {
+  if (maxmemory === undefined || policy === undefined) {
+    const text = 'This user may not read maxmemory and maxmemory-policy.'
+    return [
+      finding('note', text, 'Ask whoever runs Redis for a memory limit and a policy of volatile-lru or allkeys-lru.'),
+    ]
+  }
+  const found: Finding[] = []
+  if (maxmemory === 0) {
+    const text = 'Redis has no memory limit: it grows until the machine has no memory left and kills something.'
+    found.push(
+      finding(
+        'warning',
+        text,
+        'Set maxmemory, and maxmemory-policy to volatile-lru, or allkeys-lru for a cache alone.',
+      ),
+    )
+  } else if (policy === 'noeviction') {
+    const text = `Redis may use ${bytesText(maxmemory)} and evicts nothing (noeviction): once full it refuses each new entry.`
+    found.push(
+      finding('warning', text, 'Set maxmemory-policy to volatile-lru, or allkeys-lru if only the cache lives there.'),
+    )
+  }
+  if (maxmemory > 0 && policy.startsWith('allkeys-')) {
+    const text = `Redis evicts any key when it is full (${policy}), the sessions and queues of other programs included.`
+    const proof =
+      lasting > 0
+        ? ` ${plural(lasting, 'key there never expires and is', 'keys there never expire and are')} not of this cache.`
+        : ''
+    found.push(finding(lasting > 0 ? 'warning' : 'note', text + proof, SHARED_ADVICE))
+  }
+  if (maxmemory > 0 && usedBytes !== undefined && usedBytes > maxmemory * 0.95) {
+    const text = `Redis is full: ${bytesText(usedBytes)} of ${bytesText(maxmemory)}.`
+    found.push(finding('note', text, 'Entries are evicted early; raise maxmemory if the hit rate is low.'))
+  }
+  return found
+}
+
+function aboutPersistence({ appendonly, save, saveFailed }: RedisFacts): Finding[] {
+  if (saveFailed) {
+    const text = 'Redis could not save to disk the last time it tried, and may refuse all writes (MISCONF).'
+    return [finding('warning', text, 'Look at the log of the Redis server and at its disk.')]
+  }
+  const how = [
+    ...(appendonly === true ? ['appendonly'] : []),
+    ...(save === undefined || save === '' ? [] : ['snapshots']),
+  ]
+  if (how.length === 0) return []
+  const text = `Redis writes its data to disk (${how.join(' and ')}): a cache does not need that, and pays with disk and memory.`
+  return [finding('note', text, 'Switch it off if only the cache lives there: appendonly no, save "".')]
+}
+
+/** What is wrong with a Redis, in plain words. */
+export function judgeRedis(facts: RedisFacts): readonly Finding[] {
+  const { version, role } = facts
+  const found: Finding[] = []
+  if (version !== undefined && olderThan(version, 6, 2)) {
+    found.push(
+      finding(
+        'warning',
+        `Redis ${version} is older than 6.2, the oldest that is tested.`,
+        'Upgrade it to a version that still gets fixes.',
+      ),
+    )
+  }
+  if (role === 'slave') {
+    found.push(finding('warning', 'This Redis is a replica.', 'Point to the primary: a replica takes no writes.'))
+  }
+  return [...found, ...aboutMemory(facts), ...aboutPersistence(facts)]
+}
