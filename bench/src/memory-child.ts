@@ -46,7 +46,7 @@ async function fill(cache: Filled, from: number, to: number, look: () => void): 
 async function boundOfBytes(entries: number): Promise<HeapResult['bytes']> {
   const bound = Math.round(entries * 20)
   const before = await used()
-  const cache = await palierCache(Number.MAX_SAFE_INTEGER, bound)
+  const cache = await palierCache(2 ** 31, bound)
   let peak = 0
   await fill(cache, 0, entries, () => {
     peak = Math.max(peak, cache.bytes())

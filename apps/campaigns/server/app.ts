@@ -32,6 +32,7 @@ export async function buildApp({
   const logController = new LogController({ disableRequestLogging: true })
   const app = Fastify({ logger: { level: logLevel }, logController, bodyLimit: 256 * 1024 })
   app.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(compileValidator)
+  app.removeContentTypeParser('text/plain')
   installProblems(app)
   app.addHook('onSend', async (_request, reply) => {
     reply.header('server-timing', `total;dur=${reply.elapsedTime.toFixed(2)}`)

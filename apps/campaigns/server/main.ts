@@ -54,6 +54,8 @@ function printBackend(caching: Caching): void {
 async function start(): Promise<void> {
   const environment = readEnvironment(process.env)
   const database = await openDatabase(environment.databasePath)
+  // Before the cache looks for its backend: the sample holds the event loop, and every store would seem slow.
+  if (environment.sampleData) await addSample(database)
   let started = false
   // The lines below say how the start went; later changes of state are news.
   const info = (line: string): void => (started ? console.info(line) : undefined)
@@ -64,7 +66,6 @@ async function start(): Promise<void> {
     await database.close()
   })
   try {
-    if (environment.sampleData) await addSample(database)
     const address = await listen(app, environment)
     await caching.ready()
     console.log(`campaigns    ${address}`)

@@ -1,5 +1,4 @@
-import { type Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { CsvError, parse } from 'csv-parse'
 import type { Tag } from '../caching.ts'
@@ -41,30 +40,7 @@ const MOST_CATEGORIES = 20
 const LONGEST_RECORD = 16_384
 const LARGEST_FILE = 256 * 1024 * 1024
 
-interface Parsed {
-  readonly record: string[]
-  readonly info: { readonly lines: number }
-}
-
-function limiter(): Transform {
-  let bytes = 0
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes <= LARGEST_FILE) return done(null, chunk)
-      done(new Problem(413, `The file is larger than ${LARGEST_FILE / 1024 / 1024} MiB. Import it in parts.`))
-    },
-  })
-}
-
-/** The body with its limit, apart from it: were the request itself destroyed, its answer could not be sent. */
-function follow(body: Readable): Transform {
-  const input = limiter()
-  body.once('close', () => {
-    if (!body.readableEnded) input.destroy(new Problem(400, 'The file ended before all of it had arrived.'))
-  })
-  return body.pipe(input)
-}
+const LINE_BREAK = /\r\n|\n|\r/g
 
 function checkHeader(record: readonly string[]): void {
   const names = record.map(name => name.trim().toLowerCase())
@@ -94,68 +70,141 @@ function readLine(line: number, record: readonly string[]): Line | LineFault {
 }
 
 /** A file that ends in the middle of a quote, or holds an endless record: told with what was done before it. */
-function brokenFile(error: unknown, line: number, report: ImportReport): unknown {
-  if (!(error instanceof CsvError)) return error
+function brokenFile(failure: Error, run: Run): Error {
+  if (!(failure instanceof CsvError)) return failure
+  const { line } = run
   const expected = `a CSV record of at most ${LONGEST_RECORD} characters with every quote closed`
-  const errors = [{ line, field: 'record', expected, received: error.code }]
   return new Problem(422, `The file cannot be read from line ${line} on. The lines before it were imported.`, {
-    errors,
-    report,
+    errors: [{ line, field: 'record', expected, received: failure.code }],
+    report: run.report(),
   })
 }
 
-export async function importContacts(services: Services, body: Readable): Promise<ImportReport> {
-  const counts = { records: 0, created: 0, duplicates: 0, rejected: 0, categories_created: 0 }
-  const errors: LineFault[] = []
-  let batch: Line[] = []
-  let header = true
-  let next = 1
-  const flush = async (): Promise<void> => {
-    if (batch.length === 0) return
-    const lines = batch
-    batch = []
-    const done = await writeBatch(services, lines)
-    counts.created += done.created
-    counts.duplicates += lines.length - done.created
-    counts.categories_created += done.newCategories
-    const tags: Tag[] = done.created > 0 ? ['contacts'] : []
-    if (done.newCategories > 0) tags.push('categories')
-    await services.caching.forget([...tags, ...done.categoryIds.map((id): Tag => `category:${id}`)])
-    await setImmediate()
+function tooLarge(run: Run): Problem {
+  const detail = `The file is larger than ${LARGEST_FILE / 1024 / 1024} MiB. Its first part was imported; send the rest in parts.`
+  return new Problem(413, detail, { report: run.report() })
+}
+
+interface Split {
+  readonly records: readonly string[][]
+  /** Set when the parser gave up; the records are those before that place. */
+  readonly failure: Error | undefined
+}
+
+/**
+ * The parser as a function, not as a stream: a stream that fails throws away the records it holds, and then nobody
+ * could say which lines were imported. Takes a chunk of the file, and nothing at its end.
+ */
+function createSplitter(): (chunk?: Buffer) => Promise<Split> {
+  let records: string[][] = []
+  let failure: Error | undefined
+  const parser = parse({
+    bom: true,
+    relax_column_count: true,
+    max_record_size: LONGEST_RECORD,
+    record_delimiter: ['\r\n', '\n', '\r'],
+    on_record: (record: string[]) => {
+      records.push(record)
+      return null
+    },
+  })
+  // Every failure also comes to the callback below; without a listener it would end the process.
+  parser.on('error', () => undefined)
+  return async chunk => {
+    await new Promise<void>(resolve => {
+      const done = (error?: Error | null): void => {
+        failure ??= error ?? undefined
+        resolve()
+      }
+      if (chunk === undefined) parser.end(done)
+      else parser.write(chunk, done)
+    })
+    const split = { records, failure }
+    records = []
+    return split
   }
-  const take = async ({ record, info }: Parsed): Promise<void> => {
-    const line = next
-    next = info.lines + 1
-    if (header) {
-      header = false
-      return checkHeader(record)
-    }
-    if (record.every(text => text.trim() === '')) return
-    counts.records++
-    const read = readLine(line, record)
-    if ('line' in read) {
-      counts.rejected++
-      if (errors.length < MOST_ERRORS) errors.push(read)
+}
+
+/** One import under way: what it has counted, and the batch it is filling. */
+class Run {
+  readonly #services: Services
+  readonly #counts = { records: 0, created: 0, duplicates: 0, rejected: 0, categories_created: 0 }
+  readonly #errors: LineFault[] = []
+  #batch: Line[] = []
+  #headerSeen = false
+  /** Where the next record begins. */
+  line = 1
+
+  constructor(services: Services) {
+    this.#services = services
+  }
+
+  report(): ImportReport {
+    return { ...this.#counts, errors: this.#errors }
+  }
+
+  async take(record: readonly string[]): Promise<void> {
+    const line = this.line
+    this.line += record.reduce((breaks, text) => breaks + (text.match(LINE_BREAK)?.length ?? 0), 1)
+    if (!this.#headerSeen) {
+      checkHeader(record)
+      this.#headerSeen = true
       return
     }
-    batch.push(read)
-    if (batch.length === BATCH) await flush()
+    if (record.every(text => text.trim() === '')) return
+    this.#counts.records++
+    const read = readLine(line, record)
+    if ('line' in read) {
+      this.#counts.rejected++
+      if (this.#errors.length < MOST_ERRORS) this.#errors.push(read)
+      return
+    }
+    this.#batch.push(read)
+    if (this.#batch.length === BATCH) await this.flush()
   }
-  const parser = parse({ bom: true, info: true, relax_column_count: true, max_record_size: LONGEST_RECORD })
-  const input = follow(body)
+
+  async flush(): Promise<void> {
+    const lines = this.#batch
+    if (lines.length === 0) return
+    this.#batch = []
+    const { created, newCategories, categoryIds } = await writeBatch(this.#services, lines)
+    this.#counts.created += created
+    this.#counts.duplicates += lines.length - created
+    this.#counts.categories_created += newCategories
+    const tags: Tag[] = created > 0 ? ['contacts'] : []
+    if (newCategories > 0) tags.push('categories')
+    await this.#services.caching.forget([...tags, ...categoryIds.map((id): Tag => `category:${id}`)])
+    await setImmediate()
+  }
+
+  async end(): Promise<void> {
+    if (!this.#headerSeen) checkHeader([])
+    await this.flush()
+  }
+}
+
+export async function importContacts(services: Services, body: Readable): Promise<ImportReport> {
+  const run = new Run(services)
+  const split = createSplitter()
+  let bytes = 0
+  const feed = async (chunk?: Buffer): Promise<void> => {
+    const { records, failure } = await split(chunk)
+    for (const record of records) await run.take(record)
+    if (failure === undefined) return
+    await run.flush()
+    throw brokenFile(failure, run)
+  }
   try {
-    await pipeline(input, parser, async (records: AsyncIterable<Parsed>) => {
-      for await (const parsed of records) await take(parsed)
-    })
-    if (header) checkHeader([])
-    await flush()
-    return { ...counts, errors }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error
-    await flush()
-    throw brokenFile(error, next, { ...counts, errors })
+    // The body is not destroyed when this ends early: the answer goes out on the same connection.
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > LARGEST_FILE) throw tooLarge(run)
+      await feed(chunk)
+    }
+    await feed()
+    await run.end()
+    return run.report()
   } finally {
-    body.unpipe(input)
     body.resume()
   }
 }

@@ -143,14 +143,17 @@ function render(
     : acked
       ? 'NOT told: each may go on with what it has in memory until that expires'
       : 'not told'
-  const left = complete ? '' : '; others are dead, take room until they expire, and are never served'
+  const left = complete ? 'any others' : 'the others, for it took too long,'
   const lines = [
     ...labelled('Target', `${target.words} of the namespace "${about.namespace}"`, 11),
     ...labelled('Backend', `${about.backend}, ${about.where}`, 11),
     ...labelled('Receipt', RECEIPTS[receipt.shared], 11),
     ...labelled('Processes', processes, 11),
   ]
-  if (acked) lines.push(...labelled('Deleted', `${plural(seen.deleted, 'dead entry', 'dead entries')}${left}`, 11))
+  if (acked) {
+    const text = `${plural(seen.deleted, 'dead entry', 'dead entries')}; ${left} are never served and expire`
+    lines.push(...labelled('Deleted', text, 11))
+  }
   lines.push(...wrap(told ? paint('good', 'Done.') : paint('bad', 'Not done.'), 0))
   return lines
 }

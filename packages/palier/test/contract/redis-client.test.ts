@@ -29,7 +29,7 @@ for (const kind of CLIENT_KINDS) {
       const lent = await lend(kind, server.url)
       const listeners = (): unknown[] => lent.client.eventNames().map(name => [name, lent.client.listenerCount(name)])
       const [before, open] = [listeners(), await connections()]
-      const store = redisStore({ client: lent.client })
+      const store = redisStore({ client: lent.client, deadline: 5000 })
       const bus = store.openBus('c')
       await bus.attach({ message: () => {}, lost: () => {} })
       await store.set('a', recordOf('a'), 10_000)
@@ -39,7 +39,7 @@ for (const kind of CLIENT_KINDS) {
       await expect(store.get('a')).rejects.toMatchObject({ code: 'PALIER_CLOSED' })
       expect(listeners()).toEqual(before)
       await until('the connection of the bus is gone', async () => (await connections()) === open)
-      const again = redisStore({ client: lent.client })
+      const again = redisStore({ client: lent.client, deadline: 5000 })
       expect((await again.get('a'))?.bytes).toEqual(recordOf('a'))
       await again.close()
       lent.end()
@@ -47,7 +47,7 @@ for (const kind of CLIENT_KINDS) {
 
     test('reads of one tick travel in one command, whoever asks', async () => {
       const lent = await lend(kind, server.url)
-      const store = redisStore({ client: lent.client })
+      const store = redisStore({ client: lent.client, deadline: 5000 })
       const keys = Array.from({ length: 50 }, (_, i) => `k${i}`)
       await Promise.all(keys.map(key => store.set(key, recordOf(key), 10_000)))
       await Promise.all([store.get('k0'), store.get('k1')])
@@ -63,7 +63,7 @@ for (const kind of CLIENT_KINDS) {
 
     test('a server that lost its scripts gets them again', async () => {
       const lent = await lend(kind, server.url)
-      const store = redisStore({ client: lent.client })
+      const store = redisStore({ client: lent.client, deadline: 5000 })
       await store.set('a', recordOf('a'), 10_000)
       await server.ask('SCRIPT FLUSH')
       expect((await Promise.all([store.get('a'), store.get('a')])).map(record => record?.bytes)).toEqual([
@@ -80,7 +80,7 @@ for (const kind of CLIENT_KINDS) {
 
     test('the remaining time is that of the server', async () => {
       const lent = await lend(kind, server.url)
-      const store = redisStore({ client: lent.client })
+      const store = redisStore({ client: lent.client, deadline: 5000 })
       await store.set('a', recordOf('a'), 60_000)
       await server.ask('PEXPIRE palier:{a} 5000')
       const remaining = (await store.get('a'))?.remaining ?? 0

@@ -86,7 +86,7 @@ describe('foreign keys', () => {
 
   beforeAll(async () => {
     server = await startRedis()
-    store = await answers(redisStore({ url: server.url }))
+    store = await answers(redisStore({ url: server.url, deadline: 5000 }))
     for (const name of FOREIGN) await server.ask(`SET ${name} foreign`)
     await server.ask('RPUSH bull:list 1 2 3')
   })

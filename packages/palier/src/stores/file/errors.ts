@@ -8,36 +8,11 @@ import { PalierError } from '../../errors.ts'
  */
 export type FileFault = 'absent' | 'full' | 'readonly' | 'busy' | 'damaged' | 'stale' | 'misplaced' | 'other'
 
-const { errno } = constants
+/** EUCLEAN, on Linux only: the file system found itself inconsistent. */
+export type ErrnoName = Exclude<keyof typeof constants.errno, `WSA${string}`> | 'EUCLEAN'
 
 /** Numbers, because Node gives several of them (EDQUOT, ESTALE, EUCLEAN) no name: `code` is then "Unknown system error". */
-const ERRNO = {
-  EACCES: errno.EACCES,
-  EAGAIN: errno.EAGAIN,
-  EBUSY: errno.EBUSY,
-  EDQUOT: errno.EDQUOT,
-  EEXIST: errno.EEXIST,
-  EFBIG: errno.EFBIG,
-  EIO: errno.EIO,
-  EISDIR: errno.EISDIR,
-  ELOOP: errno.ELOOP,
-  EMFILE: errno.EMFILE,
-  ENFILE: errno.ENFILE,
-  ENOENT: errno.ENOENT,
-  ENOMEM: errno.ENOMEM,
-  ENOSPC: errno.ENOSPC,
-  ENOTDIR: errno.ENOTDIR,
-  ENOTEMPTY: errno.ENOTEMPTY,
-  ENXIO: errno.ENXIO,
-  EPERM: errno.EPERM,
-  EROFS: errno.EROFS,
-  ESTALE: errno.ESTALE,
-  /** Linux only: the file system found itself inconsistent. */
-  EUCLEAN: 117,
-  EXDEV: errno.EXDEV,
-} as const
-
-export type ErrnoName = keyof typeof ERRNO
+const ERRNO: Readonly<Record<ErrnoName, number>> = { ...constants.errno, EUCLEAN: 117 }
 
 const FAULTS: readonly (readonly [FileFault, readonly ErrnoName[]])[] = [
   ['absent', ['ENOENT']],

@@ -61,7 +61,7 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
           for (const waiting of waitings.slice(head)) excuse(waiting, now)
           break
         }
-        next.fail(new PalierError('PALIER_STORE_TIMEOUT', `redis did not answer within ${deadline} ms`))
+        next.fail(late())
         next.fail = undefined
       }
       head++
@@ -75,6 +75,8 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
     waiting.at = Math.max(waiting.at, now + LATE)
     waiting.excused = true
   }
+
+  const late = (): PalierError => new PalierError('PALIER_STORE_TIMEOUT', `redis did not answer within ${deadline} ms`)
 
   const failed = (error: unknown): PalierError => {
     if (error instanceof PalierError) return error
@@ -116,7 +118,8 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
       waitings.push(waiting)
       if (!isArmed) arm()
       const rejected = (error: unknown): void => {
-        waiting.fail?.(failed(error))
+        // The client took the command back itself, by the limit it was given: that is our deadline speaking.
+        waiting.fail?.(clock.now() >= waiting.at - 1 ? late() : failed(error))
         waiting.fail = undefined
       }
       try {

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+export interface CliResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  /** The whole environment that counts: nothing of the machine's own configuration reaches the command. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** Runs the real command as a process of its own, with nobody at its standard input. */
+export async function palier(args: readonly string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd !== undefined && { cwd }),
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', chunk => (stdout += String(chunk)))
+  child.stderr.on('data', chunk => (stderr += String(chunk)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
+}
+
+/** The one JSON document on standard output; throws when there is anything else. */
+export function reportOf(result: CliResult): Record<string, unknown> {
+  const report: unknown = JSON.parse(result.stdout)
+  if (typeof report !== 'object' || report === null) throw new Error(`no report: ${result.stdout}`)
+  return report as Record<string, unknown>
+}
