@@ -10,9 +10,9 @@ class CannotStart extends Error {}
 const SAMPLE = { contacts: 2000, messages: 10_000, seed: 1 }
 
 /** An empty database gets a small sample, so that the first page has something to show. Never a second time. */
-async function addSample({ reader, path }: Database): Promise<void> {
-  const first = await reader.selectFrom('contacts').select('id').limit(1).executeTakeFirst()
-  if (first !== undefined) return
+async function addSample({ writer, path }: Database): Promise<boolean> {
+  const first = await writer.selectFrom('contacts').select('id').limit(1).executeTakeFirst()
+  if (first !== undefined) return false
   try {
     writeDataSet(path, { ...SAMPLE, now: Date.now() })
     console.log(
@@ -21,6 +21,7 @@ async function addSample({ reader, path }: Database): Promise<void> {
   } catch (error) {
     // Something is in it after all, or another process was quicker: both are as good as a sample.
     if (!(error instanceof NotEmpty)) throw error
+    return false
   }
 }
 
@@ -55,7 +56,7 @@ async function start(): Promise<void> {
   const environment = readEnvironment(process.env)
   const database = await openDatabase(environment.databasePath)
   // Before the cache looks for its backend: the sample holds the event loop, and every store would seem slow.
-  if (environment.sampleData) await addSample(database)
+  const sampled = environment.sampleData && (await addSample(database))
   let started = false
   // The lines below say how the start went; later changes of state are news.
   const info = (line: string): void => (started ? console.info(line) : undefined)
@@ -70,6 +71,10 @@ async function start(): Promise<void> {
     await caching.ready()
     console.log(`campaigns    ${address}`)
     console.log(`database     ${environment.databasePath}`)
+    if (sampled)
+      console.log(
+        `sample data  ${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages; SAMPLE_DATA=false leaves it out`,
+      )
     printBackend(caching)
     started = true
   } catch (error) {

@@ -96,28 +96,46 @@ export function nearTrusted(core: Core): boolean {
   return core.clock.now() < core.trust.trustedUntil || core.trust.poll()
 }
 
-/** An entry the near tier holds and may still serve, fresh or stale; undefined when it is dead or in doubt. */
-export async function nearEntry(core: Core, target: Target): Promise<Entry | undefined> {
+/**
+ * The entry the near tier holds and may still serve, fresh or stale; undefined when there is none, it is dead, or the
+ * tier is in doubt; `unknown` when the store must be asked for a stamp first. Without a promise, so that a caller can look
+ * and act in one step.
+ */
+export function nearNow(core: Core, target: Target): Entry | 'unknown' | undefined {
   if (!nearTrusted(core)) return undefined
   const entry = target.space.get(target.nearKey)
   if (entry === undefined || core.clock.now() >= entry.deadAt) return undefined
   if (entry.epoch === core.stamps.epoch) return entry
-  let verdict = core.stamps.judge(entry, target.type.name, target.key)
-  if (verdict === 'unknown') {
-    try {
-      await core.stamps.know(entry.stamps.map(stamp => stamp.name))
-    } catch (error) {
-      reportError(core, 'stamps', error, target)
-      return undefined
-    }
-    verdict = core.stamps.judge(entry, target.type.name, target.key)
+  const verdict = core.stamps.judge(entry, target.type.name, target.key)
+  if (verdict === 'unknown') return 'unknown'
+  if (verdict === 'dead') {
+    target.space.delete(target.nearKey)
+    return undefined
   }
-  if (verdict === 'alive') {
-    entry.epoch = core.stamps.epoch
-    return entry
+  entry.epoch = core.stamps.epoch
+  return entry
+}
+
+/** `nearNow`, after the store was asked for the stamps it takes. Undefined also when the store cannot be asked. */
+export async function nearEntry(core: Core, target: Target): Promise<Entry | undefined> {
+  const found = nearNow(core, target)
+  if (found !== 'unknown') return found
+  await learnStamps(core, target)
+  const again = nearNow(core, target)
+  return again === 'unknown' ? undefined : again
+}
+
+/** Asks for the stamps of the near entry; a store that fails is an event. True when they are known now. */
+export async function learnStamps(core: Core, target: Target): Promise<boolean> {
+  const entry = target.space.peek(target.nearKey)
+  if (entry === undefined) return true
+  try {
+    await core.stamps.know(entry.stamps.map(stamp => stamp.name))
+    return true
+  } catch (error) {
+    reportError(core, 'stamps', error, target)
+    return false
   }
-  if (verdict === 'dead' && target.space.peek(target.nearKey) === entry) target.space.delete(target.nearKey)
-  return undefined
 }
 
 /** The value of an entry for one reader: the frozen one itself, or a copy of its own. */
@@ -225,7 +243,7 @@ export function snapshotOf(core: Core, value: unknown): Snapshot {
 export function reportError(core: Core, operation: string, cause: unknown, target?: Target): void {
   if (target !== undefined) target.type.counters.errors++
   const code = cause instanceof PalierError ? cause.code : 'PALIER_STORE_FAILED'
-  if (code === 'PALIER_STORE_FAILED' || code === 'PALIER_STORE_TIMEOUT') core.sharedCounters.errors++
+  if (code.startsWith('PALIER_STORE_')) core.sharedCounters.errors++
   const key = target === undefined ? {} : { key: target.key }
   core.events.emit('error', { operation, code, message: messageOf(cause), cause, ...key })
 }

@@ -30,7 +30,7 @@ export interface Link {
   usable(): boolean
   /**
    * Runs one operation. Rejects with PALIER_STORE_TIMEOUT past the deadline (a late answer is ignored), with
-   * PALIER_STORE_FAILED when the store failed or is being left alone.
+   * PALIER_STORE_FAILED when the store failed or is being left alone, with PALIER_STORE_REFUSED when it did not take a write.
    */
   call<T>(operation: (store: SharedStore) => Promise<T>): Promise<T>
   /** Ends `detecting`. */
@@ -95,7 +95,9 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
             cause instanceof PalierError
               ? cause
               : new PalierError('PALIER_STORE_FAILED', `${target.name} failed: ${messageOf(cause)}`, { cause })
-          failed(error)
+          // A refused write is an answer: reads go on, and the store is not to be left alone for it.
+          if (error.code === 'PALIER_STORE_REFUSED') succeeded()
+          else failed(error)
           reject(error)
         },
       )

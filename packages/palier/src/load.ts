@@ -20,6 +20,7 @@ import { type Captured, Flight, type Landing } from './flight.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
 import { textList } from './options.ts'
 import { recordHead } from './record.ts'
+import { readValue } from './snapshot.ts'
 import type { StoredRecord } from './store.ts'
 import { tagStamp } from './tags.ts'
 
@@ -267,8 +268,7 @@ async function buildEntry(
   const { policy } = target
   try {
     const snapshot = snapshotOf(core, raw)
-    const named =
-      policy.tagsOf === undefined ? [] : textList('tags', policy.tagsOf(valueOfSnapshot(snapshot.value, raw)))
+    const named = policy.tagsOf === undefined ? [] : textList('tags', policy.tagsOf(readValue(snapshot)))
     flight.late = [...new Set([...named, ...loaded.wishes.tags])].map(tagStamp)
     const early = flight.captured
     const late =
@@ -285,11 +285,6 @@ async function buildEntry(
     reportError(core, 'encode', error, target)
     return undefined
   }
-}
-
-/** Tags are computed from what readers will see; a value that is copied for each reader is as good as the original. */
-function valueOfSnapshot(value: unknown, raw: unknown): unknown {
-  return Object.isFrozen(value) ? value : raw
 }
 
 /** Keeps a loaded entry where that is right. True when a later read will find it. */

@@ -5,7 +5,7 @@ import {
   keepNear,
   makeEntry,
   type NewEntry,
-  nearEntry,
+  nearNow,
   type Reading,
   reportError,
   snapshotOf,
@@ -18,7 +18,7 @@ import { PalierError } from './errors.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
 import { encodeMessage } from './message.ts'
 import { textList } from './options.ts'
-import type { Snapshot } from './snapshot.ts'
+import { readValue, type Snapshot } from './snapshot.ts'
 import { tagStamp } from './tags.ts'
 
 /** What became of a mutation. Nothing is claimed that was not acknowledged. */
@@ -87,7 +87,8 @@ interface Given {
 
 function given(core: Core, target: Target, value: unknown): Given {
   const { tagsOf } = target.policy
-  return { snapshot: snapshotOf(core, value), tags: tagsOf === undefined ? [] : textList('tags', tagsOf(value)) }
+  const snapshot = snapshotOf(core, value)
+  return { snapshot, tags: tagsOf === undefined ? [] : textList('tags', tagsOf(readValue(snapshot))) }
 }
 
 async function newEntry(core: Core, target: Target, { snapshot, tags }: Given): Promise<NewEntry> {
@@ -117,8 +118,8 @@ export async function setValue(core: Core, target: Target, value: unknown): Prom
     receipt = { local: true, shared: 'none' }
   } else {
     const written = await setShared(core, target, copy)
-    kept = written
-    receipt = { local: true, shared: written === undefined ? 'pending' : 'acked' }
+    kept = written.entry
+    receipt = { local: true, shared: written.shared }
   }
   forgetNear(core, target)
   if (kept !== undefined) keepNear(core, target, makeEntry(core, target, kept))
@@ -126,20 +127,31 @@ export async function setValue(core: Core, target: Target, value: unknown): Prom
   return receipt
 }
 
-/** A set the store did not take becomes a deletion that waits: the old value must not come back, and the new one is not promised. */
-async function setShared(core: Core, target: Target, copy: Given): Promise<NewEntry | undefined> {
+interface Written {
+  /** What the near tier may keep; undefined when it may keep nothing. */
+  readonly entry: NewEntry | undefined
+  readonly shared: Receipt['shared']
+}
+
+/** A set the store did not take becomes a deletion: the old value must not come back, and the new one is not promised. */
+async function setShared(core: Core, target: Target, copy: Given): Promise<Written> {
+  let entry: NewEntry | undefined
   try {
-    const entry = await newEntry(core, target, copy)
+    entry = await newEntry(core, target, copy)
     const bytes = await toRecord(core, target, entry)
-    await core.link.call(store => store.set(target.full, bytes, entry.ttl + target.policy.grace))
+    const ttl = entry.ttl + target.policy.grace
+    await core.link.call(store => store.set(target.full, bytes, ttl))
     core.outbox.drop(target.full)
     core.sharedCounters.bytesWritten += bytes.length
     core.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
-    return entry
+    return { entry, shared: 'acked' }
   } catch (error) {
     reportError(core, 'set', error, target)
-    await deleteShared(core, [target])
-    return undefined
+    const refused = error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED'
+    const deleted = await deleteShared(core, [target])
+    return deleted === 'acked' && refused
+      ? { entry, shared: 'refused' }
+      : { entry: undefined, shared: deleted === 'acked' ? 'refused' : deleted }
   }
 }
 
@@ -154,7 +166,9 @@ async function change(core: Core, target: Target, decide: Change, prepare: () =>
   await prepare()
   detach(core, target)
   if (core.link.store === undefined) {
-    const next = decide(await nearEntry(core, target))
+    // Looked at and changed in one step: nothing is shared, so no stamp is ever unknown.
+    const near = nearNow(core, target)
+    const next = decide(near === 'unknown' ? undefined : near)
     if (next !== undefined) keepNear(core, target, makeEntry(core, target, next))
     return next !== undefined
   }
@@ -188,8 +202,7 @@ async function changed(core: Core, operation: string, target: Target, run: () =>
   try {
     return await run()
   } catch (error) {
-    if (error instanceof PalierError && error.code !== 'PALIER_STORE_FAILED' && error.code !== 'PALIER_STORE_TIMEOUT')
-      throw error
+    if (error instanceof PalierError && !error.code.startsWith('PALIER_STORE_')) throw error
     reportError(core, operation, error, target)
     return false
   }

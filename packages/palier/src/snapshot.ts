@@ -302,33 +302,28 @@ function isPlainObject(value: object): boolean {
   return Object.hasOwn(prototype, 'isPrototypeOf') && Object.hasOwn(prototype, 'hasOwnProperty')
 }
 
-const VIEWS = {
-  Uint8Array,
-  Int8Array,
-  Uint8ClampedArray,
-  Uint16Array,
-  Int16Array,
-  Uint32Array,
-  Int32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-} as const
-
-const ERRORS = { Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError } as const
-
-type ViewKind = keyof typeof VIEWS
+type IntegerKind = 'Uint8Array' | 'Int8Array' | 'Uint8ClampedArray' | 'Uint16Array' | 'Int16Array' | 'Uint32Array'
+type NumberKind = 'Int32Array' | 'Float32Array' | 'Float64Array' | 'BigInt64Array' | 'BigUint64Array'
+type ViewKind = IntegerKind | NumberKind | 'DataView'
 export type BinaryKind = ViewKind | 'ArrayBuffer' | 'Buffer'
-export type ErrorKind = keyof typeof ERRORS
+type Fault = 'SyntaxError' | 'ReferenceError' | 'EvalError' | 'URIError'
+export type ErrorKind = 'Error' | 'TypeError' | 'RangeError' | Fault
 /** What a value beyond JSON is; part of the encoded form, so a name never changes. */
 export type Kind = BinaryKind | ErrorKind | 'Date' | 'Map' | 'Set' | 'RegExp' | 'URL'
+
+const VIEWS: Readonly<Record<ViewKind, new (memory: ArrayBuffer) => ArrayBufferView>> = {
+  ...{ Uint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array },
+  ...{ Int32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView },
+}
+
+const ERRORS: Readonly<Record<ErrorKind, new (message: string) => Error>> = {
+  ...{ Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError },
+}
 
 const MAKERS = { ...VIEWS, ...ERRORS, ArrayBuffer, Buffer, Date, Map, Set, RegExp, URL }
 
 const KINDS: ReadonlyMap<unknown, Kind> = new Map(
-  Object.entries(MAKERS).map(([name, maker]) => [maker.prototype, name as Kind] as const),
+  Object.entries(MAKERS).map(([name, maker]) => [maker.prototype as unknown, name as Kind] as const),
 )
 
 /** The kind of an object that is neither an array nor a plain object; undefined for an instance of any other class. */
@@ -359,7 +354,7 @@ export function binaryOf(kind: BinaryKind, bytes: Uint8Array): ArrayBuffer | Arr
   new Uint8Array(memory).set(bytes)
   if (kind === 'ArrayBuffer') return memory
   if (kind === 'Buffer') return Buffer.from(memory)
-  return new (VIEWS[kind] as new (memory: ArrayBuffer) => ArrayBufferView)(memory)
+  return new VIEWS[kind](memory)
 }
 
 export interface ErrorParts {

@@ -1,4 +1,14 @@
-import { type Core, createTarget, nearEntry, reportError, type Target, type TypeState, valueOf } from './core.ts'
+import {
+  type Core,
+  createTarget,
+  learnStamps,
+  nearEntry,
+  nearNow,
+  reportError,
+  type Target,
+  type TypeState,
+  valueOf,
+} from './core.ts'
 import { type Entry, refreshesEarly } from './entry.ts'
 import { createBatch, type ManyFactory } from './batch.ts'
 import { badOption, PalierError } from './errors.ts'
@@ -79,6 +89,8 @@ export interface Verbs<V> {
 
 /** One near hit in this many is timed. */
 const SAMPLE = 256
+/** Stamps that change faster than they can be asked for are passed on to the load, which asks for longer. */
+const STAMP_TRIES = 3
 
 export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   const { counters, space, policy } = type
@@ -177,8 +189,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   }
 
   /** A fresh near entry, refreshed behind the caller's back when it is near its end; or a stale one whose refresh just failed. */
-  async function servable(at: Target, factory: Factory<unknown>): Promise<Landing | undefined> {
-    const entry = await nearEntry(core, at)
+  function servable(at: Target, entry: Entry | undefined, factory: Factory<unknown>): Landing | undefined {
     if (entry === undefined) return undefined
     const now = clock.now()
     if (now < entry.freshUntil) {
@@ -201,9 +212,15 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   async function obtain(at: Target, factory: Factory<unknown>, anew: boolean): Promise<Landing> {
     if (!core.enabled) return disabledLoad(at, factory)
     await core.link.settled
-    for (;;) {
-      const near = anew ? undefined : await servable(at, factory)
-      if (near !== undefined) return near
+    for (let tries = 0; ; ) {
+      // From this look to the launch nothing is awaited: whoever looks next finds the entry or the flight.
+      const near = anew ? undefined : nearNow(core, at)
+      if (near === 'unknown' && tries < STAMP_TRIES) {
+        tries = (await learnStamps(core, at)) ? tries + 1 : STAMP_TRIES
+        continue
+      }
+      const landed = servable(at, near === 'unknown' ? undefined : near, factory)
+      if (landed !== undefined) return landed
       const joined = anew ? undefined : joinable(core, at)
       if (joined?.result === undefined) {
         if (anew) core.loads.detach(at.full)

@@ -194,17 +194,20 @@ export async function importContacts(services: Services, body: Readable): Promis
     await run.flush()
     throw brokenFile(failure, run)
   }
-  try {
-    // The body is not destroyed when this ends early: the answer goes out on the same connection.
-    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  let refusal: { readonly error: unknown } | undefined
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    // After a refusal the rest is read and dropped: a client that is still sending would not hear the answer.
+    if (refusal !== undefined) continue
+    try {
       bytes += chunk.length
       if (bytes > LARGEST_FILE) throw tooLarge(run)
       await feed(chunk)
+    } catch (error) {
+      refusal = { error }
     }
-    await feed()
-    await run.end()
-    return run.report()
-  } finally {
-    body.resume()
   }
+  if (refusal !== undefined) throw refusal.error
+  await feed()
+  await run.end()
+  return run.report()
 }

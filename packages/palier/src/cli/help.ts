@@ -52,8 +52,8 @@ ${COMMON}`,
 
 Deletes everything of a namespace ("default" unless said), or only a type, a tag
 or the keys that match a pattern: * any characters, ? one, \\ the next literally,
-against type:key. Running processes hear of it. Without --yes it asks, or refuses
-when nobody can answer.
+against type:key. Running processes hear of it. Without --yes it asks, or it
+refuses when nobody can answer.
 
   --type T          every entry of a type
   --tag TAG         every entry that carries a tag

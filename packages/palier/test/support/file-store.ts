@@ -59,9 +59,8 @@ export function tree(dir: string): string[] {
 
 /** Disk usage in bytes as `du` sees it. */
 export function diskUsage(dir: string): number {
-  return Number(
-    execFileSync('du', ['-s', '-B1', dir], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\t')[0],
-  )
+  // Files that vanish under it make it complain, and go on.
+  return Number(spawnSync('du', ['-s', '-B1', dir], { encoding: 'utf8' }).stdout.split('\t')[0])
 }
 
 export interface Worker {

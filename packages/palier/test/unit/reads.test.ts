@@ -212,6 +212,32 @@ describe('add, touch, expire, has, peek, delete', () => {
   })
 })
 
+test('of 20 adds at once one succeeds', async () => {
+  const { cache } = memoryCache()
+  const added = await Promise.all(Array.from({ length: 20 }, (_, i) => cache.add('k', i)))
+  expect(added).toEqual([true, ...Array.from({ length: 19 }, () => false)])
+  expect(await cache.get('k')).toBe(0)
+})
+
+test('a caller who comes as a load lands never starts another', async () => {
+  const { cache } = memoryCache()
+  let loads = 0
+  const calls: Promise<number>[] = []
+  const first = cache.getOrSet('k', async () => {
+    loads++
+    await Promise.resolve()
+    return 1
+  })
+  // One call after each microtask of the landing, so that one of them falls on every step of it.
+  for (let i = 0; i < 40; i++) {
+    calls.push(cache.getOrSet('k', () => ++loads))
+    await Promise.resolve()
+  }
+  expect(await first).toBe(1)
+  expect(new Set(await Promise.all(calls))).toEqual(new Set([1]))
+  expect(loads).toBe(1)
+})
+
 describe('types', () => {
   test('each has its policy, its keys and its tags', async () => {
     const clock = memoryCache().clock

@@ -61,5 +61,7 @@ export function storeFailed(operation: string, dir: string, cause: unknown, key?
   if (cause instanceof PalierError) return cause
   const detail = cause instanceof Error ? ` (${cause.message})` : ''
   const message = `${operation} in ${dir}: ${SENTENCES[faultOf(cause)]}${detail}`
-  return new PalierError('PALIER_STORE_FAILED', message, { cause, ...(key === undefined ? {} : { key }) })
+  const fault = faultOf(cause)
+  const code = fault === 'full' || fault === 'readonly' ? 'PALIER_STORE_REFUSED' : 'PALIER_STORE_FAILED'
+  return new PalierError(code, message, { cause, ...(key === undefined ? {} : { key }) })
 }

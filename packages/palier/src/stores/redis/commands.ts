@@ -34,6 +34,9 @@ interface Waiting {
   excused: boolean
 }
 
+/** Answers of a server that is there and well, but does not take this write. */
+const REFUSALS = /^(OOM|READONLY|NOREPLICAS|MISCONF|NOPERM)\b/
+
 /** How often a connection that was never up yet is looked at. */
 const STARTING_POLL = 5
 /** A timer later than this means a blocked event loop: the reply may lie in the socket's buffer, unread. */
@@ -81,7 +84,8 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
   const failed = (error: unknown): PalierError => {
     if (error instanceof PalierError) return error
     const cause = safeCause(error, secret)
-    return new PalierError('PALIER_STORE_FAILED', `redis failed: ${cause.message}`, { cause })
+    const code = REFUSALS.test(cause.message) ? 'PALIER_STORE_REFUSED' : 'PALIER_STORE_FAILED'
+    return new PalierError(code, `redis failed: ${cause.message}`, { cause })
   }
 
   /** Waits for the very first connection only: later, a lost one fails at once rather than hold everybody up. */
