@@ -106,7 +106,14 @@ function palier(compress: boolean): Kind {
     ...(compress && { note: 'its default: compressed above 1 KB' }),
     async open(dir) {
       const defaults = { ttl: HOUR, near: false as const, ...(!compress && { compress: false as const }) }
-      const cache = createCache({ namespace: 'files', backend: 'filesystem', dir, logger: false, defaults })
+      const cache = createCache({
+        namespace: 'files',
+        backend: 'filesystem',
+        dir,
+        logger: false,
+        detectBudget: '10s',
+        defaults,
+      })
       const { backend, why } = await cache.ready()
       if (backend !== 'filesystem') throw new Error(why)
       return {

@@ -73,7 +73,13 @@ const palierMemory: Contestant = {
   package: 'palier',
   note: 'frozen values, not copied',
   async open() {
-    const cache = createCache({ namespace: 'l1', backend: 'memory', logger: false, defaults: { ttl: HOUR } })
+    const cache = createCache({
+      namespace: 'l1',
+      backend: 'memory',
+      logger: false,
+      detectBudget: '10s',
+      defaults: { ttl: HOUR },
+    })
     await cache.ready()
     return {
       check: () => warm((key, factory) => cache.getOrSet(key, factory)),
@@ -93,7 +99,14 @@ function palierFiles(dir: string): Contestant {
     role: 'palier',
     package: 'palier',
     async open() {
-      const cache = createCache({ namespace: 'l1', backend: 'filesystem', dir, logger: false, defaults: { ttl: HOUR } })
+      const cache = createCache({
+        namespace: 'l1',
+        backend: 'filesystem',
+        dir,
+        logger: false,
+        detectBudget: '10s',
+        defaults: { ttl: HOUR },
+      })
       const { backend, why } = await cache.ready()
       if (backend !== 'filesystem') throw new Error(why)
       return {
@@ -115,7 +128,14 @@ function palierRedis(redisUrl: string): Contestant {
     role: 'palier',
     package: 'palier',
     async open() {
-      const cache = createCache({ namespace: 'l1', backend: 'redis', redisUrl, logger: false, defaults: { ttl: HOUR } })
+      const cache = createCache({
+        namespace: 'l1',
+        backend: 'redis',
+        redisUrl,
+        logger: false,
+        detectBudget: '10s',
+        defaults: { ttl: HOUR },
+      })
       const { backend, why } = await cache.ready()
       if (backend !== 'redis') throw new Error(why)
       return {

@@ -58,6 +58,7 @@ function palier(shared: Shared): LoaderKind {
         namespace: 'loader',
         backend,
         logger: false,
+        detectBudget: '10s',
         defaults: { ttl: HOUR },
         memory: { maxEntries: place.nearEntries ?? MANY },
         ...(shared === 'redis' && { redisUrl: redisOf(place) }),

@@ -101,6 +101,7 @@ function palier(kind: 'ioredis' | 'redis', compress: boolean): Kind {
         backend: 'redis',
         redis: lent.client,
         logger: false,
+        detectBudget: '10s',
         defaults,
       })
       const { backend, why } = await cache.ready()

@@ -206,9 +206,15 @@ export class Stamps {
     const records = await this.#link.call(store => store.getMany(keys))
     const ages = new Map<string, number>()
     const created: string[] = []
+    const answers = await Promise.all(
+      cells.map(async (cell, i) => {
+        const stored = readStamp(records[i], keys[i] ?? '')
+        return stored === undefined ? this.#create(cell.name) : { ...stored, made: false }
+      }),
+    )
     for (const [i, cell] of cells.entries()) {
-      const stored = readStamp(records[i], keys[i] ?? '')
-      const found = stored === undefined ? await this.#create(cell.name) : { ...stored, made: false }
+      const found = answers[i]
+      if (found === undefined) continue
       if (found.made) created.push(cell.name)
       // Invalidated while we asked: what we have is older. It stays unknown, and whoever needs it asks again.
       if (cell.version !== versions[i] || cell.pinned) continue

@@ -153,6 +153,17 @@ describe('palier doctor without a usable Redis', () => {
     expect(namesOf(report)).toEqual(['memory'])
   })
 
+  test('interrupted in the middle it takes away what it wrote', async () => {
+    const dir = join(cwd, 'cache')
+    const env = { CACHE_DIR: dir, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
+    const measuring = async (): Promise<boolean> =>
+      (await readdir(dir).catch(() => [])).some(name => name.startsWith('palier-doctor-'))
+    const result = await palier(['doctor', '--json'], { cwd, env, interruptWhen: measuring })
+    expect(result.code).toBe(1)
+    expect(reportOf(result)).toMatchObject({ command: 'doctor', error: { message: 'ended by SIGINT' } })
+    expect(await readdir(cwd)).toEqual([])
+  })
+
   test('a disabled cache and a web root are told', async () => {
     const env = {
       CACHE_ENABLED: 'false',

@@ -231,7 +231,7 @@ describe('a disk of its own', () => {
   for (const scenario of ['fullOfBytes', 'fullOfFiles']) {
     test(`${scenario}: writes are refused, reading and deleting go on, room is made, writing comes back`, async () => {
       expect(await happens(scenario)).toEqual({
-        refused: 'PALIER_STORE_FAILED',
+        refused: 'PALIER_STORE_REFUSED',
         entriesWhileFull: 60,
         claimed: 'done',
         deleted: 'done',
@@ -245,8 +245,8 @@ describe('a disk of its own', () => {
 
   test('readOnly: reading goes on, a delete that cannot be done is refused, an absent key needs none', async () => {
     expect(await happens('readOnly')).toEqual({
-      set: 'PALIER_STORE_FAILED',
-      deletePresent: 'PALIER_STORE_FAILED',
+      set: 'PALIER_STORE_REFUSED',
+      deletePresent: 'PALIER_STORE_REFUSED',
       deleteAbsent: 'done',
       entries: 60,
       entriesOfANewStore: 60,

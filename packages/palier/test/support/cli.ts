@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { until } from './redis-server.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -14,10 +15,15 @@ export interface CliOptions {
   /** The whole environment that counts: nothing of the machine's own configuration reaches the command. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Once this holds the process gets a SIGINT, as from Ctrl-C. */
+  readonly interruptWhen?: () => Promise<boolean>
 }
 
 /** Runs the real command as a process of its own, with nobody at its standard input. */
-export async function palier(args: readonly string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
+export async function palier(
+  args: readonly string[],
+  { env = {}, cwd, interruptWhen }: CliOptions = {},
+): Promise<CliResult> {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -27,7 +33,12 @@ export async function palier(args: readonly string[], { env = {}, cwd }: CliOpti
   let stderr = ''
   child.stdout.on('data', chunk => (stdout += String(chunk)))
   child.stderr.on('data', chunk => (stderr += String(chunk)))
-  const [code] = (await once(child, 'close')) as [number | null]
+  const closed = once(child, 'close')
+  if (interruptWhen !== undefined) {
+    await until('the moment to interrupt the command has come', interruptWhen)
+    child.kill('SIGINT')
+  }
+  const [code] = (await closed) as [number | null]
   return { code, stdout, stderr }
 }
 

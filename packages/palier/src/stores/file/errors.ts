@@ -60,8 +60,8 @@ export function faultOf(error: unknown): FileFault {
 export function storeFailed(operation: string, dir: string, cause: unknown, key?: string): PalierError {
   if (cause instanceof PalierError) return cause
   const detail = cause instanceof Error ? ` (${cause.message})` : ''
-  const message = `${operation} in ${dir}: ${SENTENCES[faultOf(cause)]}${detail}`
   const fault = faultOf(cause)
+  const message = `${operation} in ${dir}: ${SENTENCES[fault]}${detail}`
   const code = fault === 'full' || fault === 'readonly' ? 'PALIER_STORE_REFUSED' : 'PALIER_STORE_FAILED'
   return new PalierError(code, message, { cause, ...(key === undefined ? {} : { key }) })
 }

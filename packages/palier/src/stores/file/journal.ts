@@ -19,7 +19,8 @@ import { DIR_MODE, FILE_MODE } from './io.ts'
  *   <crc32 hex> <sender> 0 r                          the marker: what follows stands in segment n + 1
  *
  * A line is one `write` to a file opened with O_APPEND, so lines of several processes never mix and have one order
- * for all. A line cut short by a full disk fails its checksum, and so does the one glued to it: that is a loss.
+ * for all. A line cut short by a full disk fails its checksum, and so does the one glued to it: listeners count that
+ * as a loss, and whoever wrote the second does not find it and writes it again.
  *
  * Rotation. Whoever finds the segment long makes n + 1 (O_EXCL), then appends the marker to n. A reader stops at the
  * first marker and goes on at the start of n + 1, so a line behind a marker is read by nobody. Its writer sees that:
