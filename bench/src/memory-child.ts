@@ -15,6 +15,9 @@ export interface HeapResult {
   readonly kept: number
   /** How many there were after a tenth more had been put in; undefined when there is no bound. */
   readonly keptAfter: number | undefined
+  /** How many were put in past the bound, and whether that was all of them. */
+  readonly over: number
+  readonly finished: boolean
   /** The most there ever were. */
   readonly peak: number
   readonly bytes?: { readonly bound: number; readonly peak: number; readonly heap: number }
@@ -32,14 +35,28 @@ async function used(): Promise<number> {
   return heapUsed + external
 }
 
-async function fill(cache: Filled, from: number, to: number, look: () => void): Promise<void> {
-  for (let i = from; i < to; i++) {
+/** Some find their victims by walking everything they hold: those are not waited for. */
+const OVERFLOW_MS = 20_000
+
+/** How many were put in before `budget` milliseconds were over. */
+async function fill(
+  cache: Filled,
+  from: number,
+  to: number,
+  look: () => void,
+  budget: number = Number.POSITIVE_INFINITY,
+): Promise<number> {
+  const until = performance.now() + budget
+  let i = from
+  for (; i < to; i++) {
     const put = cache.put(`user:${i}`, small(i))
     // Only promises are waited for: a wait costs as much as a put.
     if (put instanceof Promise) await put
+    if (i % 64 === 0 && performance.now() > until) break
     if (i % 1024 === 0) look()
   }
   look()
+  return i - from
 }
 
 /** Small entries well past a bound of bytes: what the library believes it holds, and what the heap says. */
@@ -73,9 +90,19 @@ await beChild(async ({ keeper: name, entries }: HeapTask) => {
     const bytesPerEntry = ((await used()) - before) / entries
     const kept = cache.size()
     expectSame(await cache.get(`user:${entries - 1}`), small(entries - 1), 'the newest entry')
-    if (keeper.bounded) await fill(cache, entries, Math.round(entries * 1.1), look)
+    const more = Math.round(entries / 10)
+    const over = keeper.bounded ? await fill(cache, entries, entries + more, look, OVERFLOW_MS) : more
     const bytes = name === 'palier' ? await boundOfBytes(Math.round(entries / 10)) : undefined
     const keptAfter = keeper.bounded ? cache.size() : undefined
-    return { bytesPerEntry, fillMs, kept, keptAfter, peak, ...(bytes !== undefined && { bytes }) }
+    return {
+      bytesPerEntry,
+      fillMs,
+      kept,
+      keptAfter,
+      peak,
+      over,
+      finished: over === more,
+      ...(bytes !== undefined && { bytes }),
+    }
   }
 })

@@ -22,7 +22,7 @@ async function run({ quick, say }: RunOptions): Promise<TableResult> {
   const rows = HEAP_KEEPERS.flatMap(({ name, package: from }) => {
     const result = results.get(name)
     if (result === undefined || lru === undefined) return []
-    const { bytesPerEntry, fillMs, kept, keptAfter } = result
+    const { bytesPerEntry, fillMs, kept, keptAfter, over, finished } = result
     return [
       [
         name,
@@ -31,7 +31,11 @@ async function run({ quick, say }: RunOptions): Promise<TableResult> {
         `${(bytesPerEntry / lru.bytesPerEntry).toFixed(2)}x`,
         `${((fillMs * 1000) / entries).toFixed(2)} µs`,
         String(kept),
-        keptAfter === undefined ? 'no bound' : String(keptAfter),
+        keptAfter === undefined
+          ? 'no bound'
+          : finished
+            ? String(keptAfter)
+            : `${keptAfter}; given up after ${over} more`,
       ],
     ]
   })

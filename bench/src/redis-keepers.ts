@@ -187,8 +187,9 @@ const dedupe: Kind = {
     const cache = createDedupeCache({ ttl: 3600, storage: { type: 'redis', options: { client } } })
     const defined = cache.define('fetch', async (key: string): Promise<unknown> => factories.get(key)?.())
     return {
-      get: key => cache.get('fetch', key),
-      set: (key, value) => cache.set('fetch', key, value, 3600),
+      // Its `fetch` keeps values under its own name and a tilde; `get` and `set` take the whole key.
+      get: key => cache.get('fetch', `fetch~${key}`),
+      set: (key, value) => cache.set('fetch', `fetch~${key}`, value, 3600),
       async getOrSet(key, factory) {
         factories.set(key, factory)
         try {

@@ -49,8 +49,8 @@ const WORDS = {
     unreachable: 'The server cannot be reached. What is shown may be out of date.',
     refused: 'The server answered with an error: ',
     justNow: 'just now',
-    code: code => `error ${code}`,
-    silent: 'no answer in 24 h',
+    code: code => `Error ${code}`,
+    silent: 'Silent for 24 h',
     status: {
       queued: 'Queued',
       sending: 'Sending',
@@ -129,8 +129,8 @@ const WORDS = {
     unreachable: 'Le serveur est injoignable. Les chiffres affichés peuvent être dépassés.',
     refused: 'Le serveur a répondu par une erreur : ',
     justNow: 'à l’instant',
-    code: code => `erreur ${code}`,
-    silent: 'sans réponse en 24 h',
+    code: code => `Erreur ${code}`,
+    silent: 'Silence de 24 h',
     status: {
       queued: 'En file',
       sending: 'En envoi',

@@ -36,7 +36,7 @@ export interface Caching {
 
 type Load<V> = (signal: AbortSignal) => Promise<V>
 
-export interface CachingOptions extends Pick<CacheOptions, 'backend' | 'dir' | 'enabled'> {
+export interface CachingOptions extends Pick<CacheOptions, 'backend' | 'detectBudget' | 'dir' | 'enabled'> {
   /** The database whose answers are kept: part of the namespace, so that a new database never sees an old one's. */
   readonly databaseId: string
   /** Where failures are told; the console unless said. */

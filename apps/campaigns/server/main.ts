@@ -15,13 +15,11 @@ async function addSample({ writer, path }: Database): Promise<boolean> {
   if (first !== undefined) return false
   try {
     writeDataSet(path, { ...SAMPLE, now: Date.now() })
-    console.log(
-      `sample data  ${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages (SAMPLE_DATA=false leaves it out)`,
-    )
+    return true
   } catch (error) {
     // Something is in it after all, or another process was quicker: both are as good as a sample.
-    if (!(error instanceof NotEmpty)) throw error
-    return false
+    if (error instanceof NotEmpty) return false
+    throw error
   }
 }
 
@@ -31,11 +29,13 @@ async function listen(app: Awaited<ReturnType<typeof buildApp>>, { port, host }:
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === 'EADDRINUSE') {
-      const other = `Stop it, or choose another port: PORT=${port + 1} npm start (PORT=0 takes any free one).`
-      throw new CannotStart(`Port ${port} on ${host} is already in use by another program. ${other}`)
+      const other = port === 65_535 ? 3000 : port + 1
+      const advice = `Stop that program, or choose another port: PORT=${other} npm start (PORT=0 takes any free one).`
+      throw new CannotStart(`Port ${port} on ${host} is already in use by another program. ${advice}`)
     }
-    if (code === 'EACCES')
+    if (code === 'EACCES') {
       throw new CannotStart(`Port ${port} may not be opened by this user. Choose one from 1024 on with PORT.`)
+    }
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
       throw new CannotStart(`HOST: expected an address of this machine, received "${host}".`)
     }
@@ -43,13 +43,36 @@ async function listen(app: Awaited<ReturnType<typeof buildApp>>, { port, host }:
   }
 }
 
-function printBackend(caching: Caching): void {
+function printState(address: string, { databasePath }: Environment, caching: Caching, sampled: boolean): void {
   const { backend, why, enabled } = caching.status()
-  console.log(
-    enabled
-      ? `cache        ${backend}: ${why}`
-      : 'cache        off (CACHE_ENABLED=false): every read goes to the database',
-  )
+  console.log(`campaigns    ${address}`)
+  console.log(`database     ${databasePath}`)
+  if (sampled) {
+    console.log(
+      `sample data  ${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages; SAMPLE_DATA=false leaves it out`,
+    )
+  }
+  const off = 'off (CACHE_ENABLED=false): every read goes to the database'
+  console.log(`cache        ${enabled ? `${backend}: ${why}` : off}`)
+}
+
+function closeOnSignal(close: () => Promise<void>): void {
+  let closing = false
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    // A second signal means that somebody does not want to wait.
+    if (closing) process.exit(1)
+    closing = true
+    console.log(`${signal}: closing`)
+    try {
+      await close()
+      process.exit(0)
+    } catch (error) {
+      console.error(error)
+      process.exit(1)
+    }
+  }
+  process.on('SIGINT', signal => void stop(signal))
+  process.on('SIGTERM', signal => void stop(signal))
 }
 
 async function start(): Promise<void> {
@@ -58,50 +81,32 @@ async function start(): Promise<void> {
   // Before the cache looks for its backend: the sample holds the event loop, and every store would seem slow.
   const sampled = environment.sampleData && (await addSample(database))
   let started = false
-  // The lines below say how the start went; later changes of state are news.
+  // The lines of the start say how it went; later changes of state are news.
   const info = (line: string): void => (started ? console.info(line) : undefined)
-  const caching = openCaching({ databaseId: database.id, logger: { warn: console.warn, info } })
+  const logger = { warn: console.warn, info }
+  // A start is the busiest moment of a process. Nobody waits for this budget, and too small a one refuses good stores.
+  const caching = openCaching({ databaseId: database.id, detectBudget: '3s', logger })
   const app = await buildApp({ database, caching, logLevel: environment.logLevel })
-  app.addHook('onClose', async () => {
+  const close = async (): Promise<void> => {
+    await app.close()
     await caching.close()
     await database.close()
-  })
+  }
+  closeOnSignal(close)
   try {
     const address = await listen(app, environment)
     await caching.ready()
-    console.log(`campaigns    ${address}`)
-    console.log(`database     ${environment.databasePath}`)
-    if (sampled)
-      console.log(
-        `sample data  ${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages; SAMPLE_DATA=false leaves it out`,
-      )
-    printBackend(caching)
+    printState(address, environment, caching, sampled)
     started = true
   } catch (error) {
-    await app.close()
+    await close()
     throw error
   }
-  let closing = false
-  const stop = (signal: NodeJS.Signals): void => {
-    // A second signal means that somebody does not want to wait.
-    if (closing) process.exit(1)
-    closing = true
-    console.log(`${signal}: closing`)
-    void app.close().then(
-      () => process.exit(0),
-      error => {
-        console.error(error)
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
 }
 
 function isForReader(error: unknown): error is Error {
-  const bad = (error as { code?: string }).code === 'PALIER_BAD_OPTION'
-  return error instanceof BadVariable || error instanceof CannotStart || bad
+  const badOption = (error as { code?: string }).code === 'PALIER_BAD_OPTION'
+  return error instanceof BadVariable || error instanceof CannotStart || badOption
 }
 
 try {

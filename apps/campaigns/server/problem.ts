@@ -60,6 +60,8 @@ function toProblem(error: FastifyError | Problem): Problem {
   if (error instanceof Problem) return error
   const faults = readFaults(error)
   if (faults !== undefined) return badFields(faults)
+  if (error.code === 'SQLITE_BUSY')
+    return new Problem(503, 'Another process is writing to the database. Try again shortly.')
   const status = error.statusCode ?? 500
   if (status < 500) return new Problem(status, error.message)
   return new Problem(500, 'The request could not be completed. The reason is in the log of the server.')

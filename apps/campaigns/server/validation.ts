@@ -140,9 +140,9 @@ export function readFaults(error: Error): readonly FieldFault[] | undefined {
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart = 'body' }) => {
   const check = Compile(schema)
   return (raw: unknown) => {
-    const value = httpPart === 'body' ? raw : readNumbers(schema as Described, raw)
+    const value = httpPart === 'body' ? raw : readNumbers(schema, raw)
     if (check.Check(value)) return { value }
-    const faults = explain(schema as Described, value, check.Errors(value), PARTS[httpPart] ?? httpPart)
+    const faults = explain(schema, value, check.Errors(value), PARTS[httpPart] ?? httpPart)
     return { error: Object.assign(new Error('the request is not valid'), { [FAULTS]: faults }) }
   }
 }

@@ -111,7 +111,7 @@ describe('reads', () => {
     const answer = await get('/api/v1/dashboard')
     expect(answer.statusCode).toBe(200)
     expect(answer.headers['x-cache']).toBe('MISS')
-    expect((await post('/api/v1/contacts', { name: 'Ada', phone: '+33612345678' })).statusCode).toBe(201)
+    expect((await post('/api/v1/contacts', { name: 'Ada', phone: '+33699999999' })).statusCode).toBe(201)
     expect((await get('/api/v1/dashboard')).json().contacts.total).toBe(DATA.contacts + 1)
     expect(warnings.some(line => line.startsWith('[CACHE ERROR]'))).toBe(true)
   })

@@ -76,13 +76,13 @@ describe('the generator', () => {
     const directory = freshDirectory()
     const path = await generate({}, directory)
     const indexes = "select name from sqlite_master where type = 'index' and sql is not null order by 1"
-    expect(query(path, indexes)).toHaveLength(11)
+    expect(query(path, indexes)).toHaveLength(10)
     const set = { contacts: 5, messages: 5, seed: 1, now: NOON }
     const before = digest(path)
     expect(() => writeDataSet(path, set)).toThrow(NotEmpty)
     expect(digest(path)).toBe(before)
     writeDataSet(path, set, { replace: true })
     expect(query(path, 'select count(*) as n from contacts')[0]?.['n']).toBe(5)
-    expect(query(path, indexes)).toHaveLength(11)
+    expect(query(path, indexes)).toHaveLength(10)
   })
 })

@@ -49,9 +49,8 @@ describe('phones, addresses and names', () => {
 
   test('addresses need a mailbox, an @ and a domain', () => {
     expect(parseEmail(' ada@example.org ')).toBe('ada@example.org')
-    for (const text of ['', 'ada', 'ada@', '@example.org', 'ada@example', 'a b@example.org', 'ada@example..org']) {
-      expect(parseEmail(text), text).toBeUndefined()
-    }
+    const wrong = ['', 'ada', 'ada@', '@example.org', 'ada@example', 'a b@example.org', 'ada@example..org']
+    expect(wrong.filter(text => parseEmail(text) !== undefined)).toEqual([])
   })
 
   test('names are searched without case and accents', () => {

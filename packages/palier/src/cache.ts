@@ -1,5 +1,5 @@
 import { type Cached, createCached } from './cached.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, pause, systemClock } from './clock.ts'
 import { createCodec } from './codec.ts'
 import { type Core, reportError } from './core.ts'
 import type { Backend, Detection, TraceStep } from './detect.ts'
@@ -19,7 +19,7 @@ import { addPattern, type Receipt, renewStamps } from './mutate.ts'
 import { type AnyPolicy, type CacheOptions, numberOption, type ReadyType, textList, type ValueOf } from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { type Stats, summary, TierCounters } from './stats.ts'
-import type { NearStore } from './store.ts'
+import type { NearStore, SharedStore } from './store.ts'
 import { sweepBehind } from './sweep.ts'
 import { NAMESPACE, Stamps, tagStamp, typeStamp } from './tags.ts'
 import { createTypes, typeOfSpace } from './types.ts'
@@ -97,6 +97,21 @@ export interface Surroundings {
     clock: Clock,
     budget: number,
   ): Promise<Detection | { readonly backend: 'custom'; readonly store: NonNullable<CacheOptions['store']> }>
+}
+
+/** Waits until the store's own connection has answered once: the first deadline must not fall to its opening. */
+async function warm(store: SharedStore, clock: Clock, budget: number): Promise<void> {
+  const endAt = clock.now() + budget
+  for (;;) {
+    try {
+      await store.get('palier:warm')
+      return
+    } catch {
+      // What is wrong shows at the first call that somebody waits for.
+      if (clock.now() >= endAt) return
+      await pause(clock, 10)
+    }
+  }
 }
 
 export function createEngine<const T extends Policies>(options: CacheOptions<T>, around: Surroundings): Cache<T> {
@@ -195,6 +210,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       link.settle(undefined, detection?.why ?? 'nothing is shared')
       return
     }
+    await warm(store, clock, budget)
     bus = store.openBus(namespace)
     // A bus that does not answer must not hold up the store that does; until it answers the near tier stays off.
     await Promise.race([

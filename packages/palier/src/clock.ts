@@ -10,6 +10,31 @@ export interface Clock {
   hold(ms: number, run: () => void): () => void
 }
 
+/** A wait is cut into this many parts to tell a slow answer from a loop that was not let run. */
+const PARTS = 4
+
+/**
+ * Runs `run` after `ms` in which this process could have heard an answer: time in which its event loop was blocked, or
+ * the machine gave it no turn, is not held against whoever is waited for. Never keeps the process alive.
+ */
+export function patiently(clock: Clock, ms: number, run: () => void): () => void {
+  const part = ms / PARTS
+  let left = PARTS
+  let cancel: () => void
+  let startedAt = clock.now()
+  const arm = (): void => {
+    startedAt = clock.now()
+    cancel = clock.after(part, () => {
+      // A part that took twice its time was no fair chance and counts half, so the whole takes eight parts at most.
+      left -= clock.now() - startedAt > 2 * part ? 0.5 : 1
+      if (left <= 0) run()
+      else arm()
+    })
+  }
+  arm()
+  return () => cancel()
+}
+
 /** Resolves after `ms`, and keeps the process alive until then. */
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise(resolve => {

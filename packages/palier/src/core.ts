@@ -210,7 +210,8 @@ export async function fromRecord(core: Core, target: Target, record: StoredRecor
     const snapshot = await core.codec.decode(head.payload, head.form, head.size)
     const now = core.clock.now()
     const near = target.policy.near === false ? 0 : target.policy.near
-    const fresh = record.remaining - head.grace
+    // Never longer than it ever was: an expired entry without grace is still there for the store's shortest moment.
+    const fresh = Math.min(record.remaining - head.grace, head.ttl)
     const entry = new Entry({
       value: snapshot.value,
       plain: snapshot.plain,

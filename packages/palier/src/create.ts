@@ -23,6 +23,10 @@ export function redisOptions(options: CacheOptions, settings: Settings): RedisSt
   }
 }
 
+function duration(micros: number): string {
+  return micros < 1000 ? `${Math.round(micros)} µs` : `${Math.round(micros / 1000)} ms`
+}
+
 /** Redis, a directory, memory: best first. */
 export function candidatesOf(options: CacheOptions, settings: Settings): readonly Candidate[] {
   const redis = redisOptions(options, settings)
@@ -35,7 +39,7 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
         if (!found.ok) return found
         return {
           ok: true,
-          detail: `Redis ${found.version} (${found.mode}) wrote, read and deleted a probe in ${Math.round(found.micros)} µs`,
+          detail: `Redis ${found.version} (${found.mode}) wrote, read and deleted a probe in ${duration(found.micros)}`,
         }
       },
       open: () => redisStore(redis),
@@ -48,7 +52,7 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
         const disk = found.network ? 'network disk' : 'disk'
         return {
           ok: true,
-          detail: `the directory ${dir} (${disk}) wrote, renamed, read and deleted a probe in ${Math.round(found.micros)} µs`,
+          detail: `the directory ${dir} (${disk}) wrote, renamed, read and deleted a probe in ${duration(found.micros)}`,
         }
       },
       open: () => fileStore({ dir, ...options.files }),
@@ -65,6 +69,11 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
   ]
 }
 
+/** A wrong budget is the caller's mistake, told at once, and not a reason to pass the directory over. */
+function checkFileOptions({ files, backend }: CacheOptions): void {
+  if (files !== undefined || backend === 'filesystem') void fileStore({ dir: '.', ...files })
+}
+
 /**
  * Makes a cache. Returns at once, never waits for a backend and never throws because of one: the search runs behind,
  * and reads that come earlier wait for it, at most `detectBudget`. Throws PALIER_BAD_OPTION, PALIER_BAD_KEY or
@@ -74,6 +83,7 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
   options: CacheOptions<T> = {},
 ): Cache<T> {
   const settings = readSettings(options, process.env)
+  checkFileOptions(options)
   return createEngine(options, {
     settings,
     nearStore,

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { type Clock, patiently } from './clock.ts'
 import { messageOf } from './link.ts'
 import type { BackendChoice } from './options.ts'
 import type { SharedStore } from './store.ts'
@@ -77,7 +77,7 @@ async function prove(candidate: Candidate, clock: Clock, budget: number): Promis
   }
   let cancel: () => void = () => undefined
   const timeout = new Promise<Probe>(resolve => {
-    cancel = clock.after(budget, () => resolve(late))
+    cancel = patiently(clock, budget, () => resolve(late))
   })
   try {
     return await Promise.race([candidate.probe(budget), timeout])
@@ -93,5 +93,5 @@ function sentence(trace: readonly TraceStep[]): string {
     .filter(step => step.outcome === 'refused')
     .map(step => `${step.backend} was refused: ${step.why}`)
   const chosen = trace.find(step => step.outcome === 'chosen')
-  return [`${chosen?.backend} was chosen: ${chosen?.why}`, ...refused].join('; ')
+  return [chosen?.why ?? '', ...refused].join('; ')
 }

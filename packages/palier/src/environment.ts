@@ -85,12 +85,23 @@ export function readSettings(options: CacheOptions, environment: Environment): S
   }
 }
 
+/** What stands for a password wherever people may see it. */
+export const HIDDEN = '***'
+
+/** A Redis URL without its password and query. */
+export function shownUrl(url: string): string {
+  if (!URL.canParse(url)) return '(not a URL)'
+  const { protocol, username, password, host, pathname } = new URL(url)
+  const user = password === '' ? username : `${username}:${HIDDEN}`
+  return `${protocol}//${user === '' ? '' : `${user}@`}${host}${pathname === '/' ? '' : pathname}`
+}
+
 /** The settings as people may see them: passwords are replaced, in URLs too. */
 export function shownSettings(settings: Settings): Readonly<Record<string, Setting<string>>> {
   const shown = (key: string, value: string | number | boolean | undefined): string => {
     if (value === undefined) return ''
-    if (key === 'redisPassword') return '***'
-    return String(value).replace(/(:\/\/[^:@/]*):[^@]*@/, '$1:***@')
+    if (key === 'redisPassword') return HIDDEN
+    return key === 'redisUrl' ? shownUrl(String(value)) : String(value)
   }
   return Object.fromEntries(
     Object.entries<Setting<string | number | boolean | undefined>>({ ...settings }).map(([key, { value, source }]) => [

@@ -50,6 +50,19 @@ export function entryKey(namespace: string, type: string, id: string): string {
   return `${part(namespace)}:e:${part(type)}:${id}`
 }
 
+/** The type and the id an entry's full key names, whether this process knows the type or not; undefined for no entry of the namespace. */
+export function splitEntryKey(
+  namespace: string,
+  full: string,
+): { readonly type: string; readonly id: string } | undefined {
+  const prefix = entryPrefix(namespace)
+  if (!full.startsWith(prefix)) return undefined
+  const end = full.indexOf(':', prefix.length)
+  if (end < 0) return undefined
+  const type = full.slice(prefix.length, end).replace(/%(25|3A)/g, (_all, hex) => (hex === '25' ? '%' : ':'))
+  return { type, id: full.slice(end + 1) }
+}
+
 /** What a shared store knows a stamp by; never equal to an entry's key. */
 export function stampKey(namespace: string, name: string): string {
   return `${part(namespace)}:s:${name}`

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { type Clock, patiently } from './clock.ts'
 import { PalierError } from './errors.ts'
 import type { SharedStore } from './store.ts'
 
@@ -78,7 +78,7 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
     if (state === 'open') tryAt = clock.now() + OPEN_FOR
     const target = store
     return new Promise<T>((resolve, reject) => {
-      const cancel = clock.after(deadline, () => {
+      const cancel = patiently(clock, deadline, () => {
         const error = new PalierError('PALIER_STORE_TIMEOUT', `${target.name} did not answer within ${deadline} ms`)
         failed(error)
         reject(error)

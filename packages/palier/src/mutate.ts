@@ -34,6 +34,8 @@ export interface Receipt {
 }
 
 const TRIES = 32
+/** So many tries are made without a rest: whoever was in between is usually done. */
+const AT_ONCE = 4
 
 /** Nothing under way for this key may be joined or kept any more. */
 export function detach(core: Core, target: Target): void {
@@ -190,7 +192,7 @@ async function change(core: Core, target: Target, decide: Change, prepare: () =>
       core.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
       return true
     }
-    await pause(core.clock, 1 + attempt)
+    if (attempt >= AT_ONCE) await pause(core.clock, 1 + attempt)
   }
   throw new PalierError('PALIER_STORE_FAILED', `"${target.key}" could not be changed: others change it without end`, {
     key: target.key,

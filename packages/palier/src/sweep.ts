@@ -1,8 +1,7 @@
 import { type Core, reportError } from './core.ts'
-import { entryPrefix, keyOf } from './key.ts'
-import { decodeRecord } from './record.ts'
+import { entryPrefix, keyOf, splitEntryKey } from './key.ts'
+import { decodeRecord, type RecordHead } from './record.ts'
 import { pause } from './clock.ts'
-import { typeOfKey } from './types.ts'
 
 /** Keys read and judged at a time, and the rest in between: a sweep is background work on a store others are using. */
 const BATCH = 100
@@ -10,19 +9,21 @@ const REST = 5
 /** Near entries judged before the event loop gets its turn. */
 const NEAR_BATCH = 1000
 
-function isDead(core: Core, bytes: Uint8Array): boolean {
-  const head = decodeRecord(bytes)
-  const found = head === undefined ? undefined : typeOfKey(core.types, core.namespace, head.key)
-  if (head === undefined || found === undefined) return false
-  return core.stamps.judge(head, found.type.name, keyOf(found.id)) === 'dead'
+/** Asks the store for the stamps this process has not met: an entry it cannot judge would outlive the rule that killed it. */
+async function deadOf(core: Core, heads: readonly RecordHead[]): Promise<readonly string[]> {
+  await core.stamps.know([...new Set(heads.flatMap(head => head.stamps.map(stamp => stamp.name)))])
+  return heads
+    .filter(head => {
+      const parts = splitEntryKey(core.namespace, head.key)
+      return parts !== undefined && core.stamps.judge(head, parts.type, keyOf(parts.id)) === 'dead'
+    })
+    .map(head => head.key)
 }
 
 async function sweepBatch(core: Core, keys: readonly string[]): Promise<void> {
   const records = await core.link.call(store => store.getMany(keys))
-  const dead = keys.filter((_key, i) => {
-    const record = records[i]
-    return record !== undefined && isDead(core, record.bytes)
-  })
+  const heads = records.flatMap(record => (record === undefined ? [] : (decodeRecord(record.bytes) ?? [])))
+  const dead = await deadOf(core, heads)
   if (dead.length > 0) await core.link.call(store => store.delete(dead))
 }
 

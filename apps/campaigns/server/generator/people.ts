@@ -83,7 +83,7 @@ export function makePerson(random: Random, now: number, index: number, of: numbe
   const last = random.pick(LAST)
   const name = `${first} ${last}`
   // A multiplier without a common factor with 10^8 gives every index another number, and they look like none.
-  const digits = String((index * 48_271 + 12_345_678) % 100_000_000).padStart(8, '0')
+  const digits = String((index * 48_271 + 55_550_101) % 100_000_000).padStart(8, '0')
   const phone = `${PREFIXES[index % PREFIXES.length] ?? PREFIXES[0]}${digits}`
   const mailbox = foldName(name).replace(/[^a-z]+/g, '.')
   const email = random.next() < 0.6 ? `${mailbox}.${index}@example.org` : null

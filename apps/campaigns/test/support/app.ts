@@ -21,6 +21,8 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly directory?: string
+  /** The database's file in the directory. */
+  readonly file?: string
   readonly cache?: boolean
   readonly now?: () => number
   readonly data?: Partial<DataSet>
@@ -37,8 +39,8 @@ export const NOON: number = Date.UTC(2026, 5, 15, 12)
 
 /** The whole server on real files: a database and a cache directory, both in `directory`. */
 export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const { directory = freshDirectory(), cache = true, now = Date.now, data } = options
-  const database = await openDatabase(join(directory, 'campaigns.sqlite'))
+  const { directory = freshDirectory(), file = 'campaigns.sqlite', cache = true, now = Date.now, data } = options
+  const database = await openDatabase(join(directory, file))
   if (data !== undefined) {
     writeDataSet(database.path, { contacts: 100, messages: 500, seed: 1, now: now(), ...data })
   }
@@ -48,6 +50,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     dir: join(directory, 'cache'),
     backend: 'filesystem',
     enabled: cache,
+    detectBudget: '10s',
     logger: { warn: line => void warnings.push(line), info: () => undefined },
   })
   await caching.ready()

@@ -3,6 +3,8 @@ import { systemClock } from '../clock.ts'
 import { candidatesOf, redisOptions } from '../create.ts'
 import { type Backend, type Candidate, type Detection, detect } from '../detect.ts'
 import { readSettings, type Settings } from '../environment.ts'
+import { PalierError } from '../errors.ts'
+import { namespacePrefix } from '../key.ts'
 import type { CacheOptions } from '../options.ts'
 import type { SharedStore } from '../store.ts'
 import { addressOf, targetOf } from '../stores/redis/target.ts'
@@ -39,9 +41,32 @@ export function candidates({ options, settings }: Place): readonly Candidate[] {
   return candidatesOf(options, settings)
 }
 
+/** Below this namespace nothing is ever found: a read of it shows that a store is awake. */
+const NOWHERE = `${namespacePrefix('palier-doctor')}e::nothing`
+const RETRY = 20
+
+/**
+ * Resolves when the store has answered once, or after `ms`. The first answer takes longest (a client is loaded, a
+ * connection made), and a command that ends after one call must not take that for a store that hangs.
+ */
+export async function awake(store: SharedStore, ms: number): Promise<void> {
+  for (const end = performance.now() + ms; performance.now() < end; ) {
+    try {
+      await store.get(NOWHERE)
+      return
+    } catch (error) {
+      // Whatever else it says, it says so: the real call will say it again to whoever reports it.
+      if (!(error instanceof PalierError) || error.code !== 'PALIER_STORE_TIMEOUT') return
+      await new Promise(resolve => setTimeout(resolve, RETRY))
+    }
+  }
+}
+
 /** Searches as the application does; whoever calls this closes the store. */
-export function findBackend(place: Place): Promise<Detection> {
-  return detect(candidates(place), place.settings.backend.value, systemClock, place.budget)
+export async function findBackend(place: Place): Promise<Detection> {
+  const found = await detect(candidates(place), place.settings.backend.value, systemClock, place.budget)
+  if (found.store !== undefined) await awake(found.store, place.budget)
+  return found
 }
 
 /** Where a backend is, as people read it. Never a password. */

@@ -8,7 +8,7 @@ import { messageOf } from '../link.ts'
 import { fileStore } from '../stores/file/store.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { redisStore } from '../stores/redis/store.ts'
-import { candidates, closeQuietly, passedOver, type Place, refusedByName, whereabouts } from './backend.ts'
+import { awake, candidates, closeQuietly, passedOver, type Place, refusedByName, whereabouts } from './backend.ts'
 import { type DiskFacts, judgeDisk, readDisk } from './disk-advice.ts'
 import { renderDoctor } from './doctor-text.ts'
 import {
@@ -129,7 +129,9 @@ async function openStores(found: Detection, place: Place): Promise<Opened> {
   }
   if (await usable('redis', found, place)) {
     const options = redisOptions(place.options, place.settings)
-    subjects.push({ name: 'redis', store: redisStore({ ...options, deadline: REDIS_DEADLINE }) })
+    const store = redisStore({ ...options, deadline: REDIS_DEADLINE })
+    subjects.push({ name: 'redis', store })
+    await awake(store, place.budget)
   }
   return {
     subjects,
@@ -183,11 +185,11 @@ function speedFindings(measurements: readonly Measurement[]): readonly Finding[]
 }
 
 function configurationFindings(place: Place, found: Detection): readonly Finding[] {
-  const found_: Finding[] = []
+  const findings: Finding[] = []
   const over = passedOver(place, found)
   const step = found.trace.find(one => one.backend === 'redis' && one.outcome === 'refused')
   if (over !== undefined && !found.fellBack) {
-    found_.push({
+    findings.push({
       level: 'warning',
       about: 'configuration',
       text: `${over}.`,
@@ -196,9 +198,9 @@ function configurationFindings(place: Place, found: Detection): readonly Finding
   }
   if (!place.settings.enabled.value) {
     const text = 'The cache is disabled: each read goes to the source.'
-    found_.push({ level: 'note', about: 'configuration', text, advice: 'Set CACHE_ENABLED=true to use it.' })
+    findings.push({ level: 'note', about: 'configuration', text, advice: 'Set CACHE_ENABLED=true to use it.' })
   }
-  return found_
+  return findings
 }
 
 async function diagnose({ place, given, terminal }: Job): Promise<Diagnosis> {

@@ -13,8 +13,13 @@ function onSignal(signal: NodeJS.Signals): void {
 async function confirm(question: string): Promise<boolean | undefined> {
   if (!isatty(0) || !isatty(2)) return undefined
   const reader = createInterface({ input: process.stdin, output: process.stderr })
+  const gone = new AbortController()
+  // Neither Ctrl-D nor Ctrl-C settles a question by itself: the command would wait for ever.
+  reader.once('close', () => gone.abort())
+  reader.once('SIGINT', () => reader.close())
   try {
-    const answer = await reader.question(`${question} [y/N] `, { signal: leave.signal })
+    const signal = AbortSignal.any([leave.signal, gone.signal])
+    const answer = await reader.question(`${question} [y/N] `, { signal })
     return /^y(es)?$/i.test(answer.trim())
   } catch {
     // Ended by a signal, or by the end of the input: neither is a yes.

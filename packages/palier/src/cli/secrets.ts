@@ -1,4 +1,4 @@
-import type { Settings } from '../environment.ts'
+import { HIDDEN, type Settings, shownUrl } from '../environment.ts'
 
 /*
  * Nothing this command prints holds a password. What is shown of the configuration leaves it out to begin with; on top
@@ -7,7 +7,6 @@ import type { Settings } from '../environment.ts'
  */
 export type Hide = (text: string) => string
 
-const HIDDEN = '***'
 /** Shorter passwords are not looked for in other texts: every `a` would become a riddle. */
 const SHORTEST = 4
 /** User and password of a URL, up to the last @ of the word: a password may hold one. */
@@ -34,14 +33,6 @@ export function hider(urls: readonly (string | undefined)[], passwords: readonly
     for (const secret of secrets) safe = safe.replaceAll(secret, HIDDEN)
     return safe
   }
-}
-
-/** A Redis URL without its password and query. */
-export function shownUrl(url: string): string {
-  if (!URL.canParse(url)) return '(not a URL)'
-  const { protocol, username, password, host, pathname } = new URL(url)
-  const user = password === '' ? username : `${username}:${HIDDEN}`
-  return `${protocol}//${user === '' ? '' : `${user}@`}${host}${pathname === '/' ? '' : pathname}`
 }
 
 export interface ShownSetting {

@@ -87,8 +87,9 @@ describe('four processes on one directory', () => {
     }
     const all = await done
     expect(all.flatMap(({ problems }) => problems)).toEqual([])
-    expect(total(all, 'hit')).toBeGreaterThan(100)
-    expect(total(all, 'set')).toBeGreaterThan(1_000)
+    expect(total(all, 'hit')).toBeGreaterThan(20)
+    expect(total(all, 'set')).toBeGreaterThan(200)
+    // The test means nothing before the budget was reached.
     expect(worst).toBeGreaterThan(0.8 * 16 * 1024 * 1024)
     expect(worst).toBeLessThanOrEqual(1.05 * 16 * 1024 * 1024)
   })

@@ -46,16 +46,20 @@ const which = fc.nat({ max: 1 })
 const ttl = fc.constantFrom(10, 100, 1000)
 const at = (caches: readonly Cache[], i: number): Cache => caches[i % caches.length] as Cache
 
+/** A step that says what it does: a failing history is printed as calls. */
+function op<A>(name: string, given: fc.Arbitrary<A>, make: (given: A) => Step): fc.Arbitrary<Step> {
+  return given.map(args => Object.assign(make(args), { [fc.toStringMethod]: () => `${name}(${JSON.stringify(args)})` }))
+}
+
 const steps: fc.Arbitrary<Step>[] = [
-  fc.tuple(which, type, key, fc.integer(), tags, ttl).map(
-    ([w, t, k, v, g, ms]): Step =>
-      async (caches, model) => {
-        await on(at(caches, w), t).set(k, v, { tags: g, ttl: ms })
-        model.set(t, k, v, g, ms)
-      },
-  ),
-  fc.tuple(which, type, key, fc.integer(), tags, ttl).map(
-    ([w, t, k, v, g, ms]): Step =>
+  op('set', fc.tuple(which, type, key, fc.integer(), tags, ttl), ([w, t, k, v, g, ms]) => async (caches, model) => {
+    await on(at(caches, w), t).set(k, v, { tags: g, ttl: ms })
+    model.set(t, k, v, g, ms)
+  }),
+  op(
+    'getOrSet',
+    fc.tuple(which, type, key, fc.integer(), tags, ttl),
+    ([w, t, k, v, g, ms]) =>
       async (caches, model) => {
         const before = model.find(t, k)
         const got = await on(at(caches, w), t).getOrSet(k, () => v, { tags: g, ttl: ms })
@@ -63,75 +67,50 @@ const steps: fc.Arbitrary<Step>[] = [
         if (before === undefined) model.set(t, k, v, g, ms)
       },
   ),
-  fc.tuple(which, type, key).map(
-    ([w, t, k]): Step =>
-      async (caches, model) => {
-        expect(await on(at(caches, w), t).get(k)).toBe(model.find(t, k)?.value)
-      },
-  ),
-  fc.tuple(which, type, fc.array(key, { maxLength: 4 })).map(
-    ([w, t, keys]): Step =>
-      async (caches, model) => {
-        expect(await on(at(caches, w), t).getMany(keys)).toEqual(keys.map(k => model.find(t, k)?.value))
-      },
-  ),
-  fc.tuple(which, type, key, fc.integer()).map(
-    ([w, t, k, v]): Step =>
-      async (caches, model) => {
-        const there = model.find(t, k) !== undefined
-        expect(await on(at(caches, w), t).add(k, v, { ttl: 100 })).toBe(!there)
-        if (!there) model.set(t, k, v, [], 100)
-      },
-  ),
-  fc.tuple(which, type, key).map(
-    ([w, t, k]): Step =>
-      async (caches, model) => {
-        await on(at(caches, w), t).delete(k)
-        model.drop((mt, mk) => mt === t && mk === k)
-      },
-  ),
-  fc.tuple(which, type, key).map(
-    ([w, t, k]): Step =>
-      async (caches, model) => {
-        await on(at(caches, w), t).expire(k)
-        model.drop((mt, mk) => mt === t && mk === k)
-      },
-  ),
-  fc.tuple(which, tag).map(
-    ([w, g]): Step =>
-      async (caches, model) => {
-        await at(caches, w).deleteByTag(g)
-        model.drop((_t, _k, own) => own.includes(g))
-      },
-  ),
-  fc.tuple(which, fc.constantFrom('user', 'search')).map(
-    ([w, t]): Step =>
-      async (caches, model) => {
-        await at(caches, w).deleteByType(t as 'user')
-        model.drop(mt => mt === t)
-      },
-  ),
-  fc.tuple(which, fc.constantFrom('a*', '*b', '?', '\\*', 'search:*', 'user:a?', '*')).map(
-    ([w, glob]): Step =>
+  op('get', fc.tuple(which, type, key), ([w, t, k]) => async (caches, model) => {
+    expect(await on(at(caches, w), t).get(k)).toBe(model.find(t, k)?.value)
+  }),
+  op('getMany', fc.tuple(which, type, fc.array(key, { maxLength: 4 })), ([w, t, keys]) => async (caches, model) => {
+    expect(await on(at(caches, w), t).getMany(keys)).toEqual(keys.map(k => model.find(t, k)?.value))
+  }),
+  op('add', fc.tuple(which, type, key, fc.integer()), ([w, t, k, v]) => async (caches, model) => {
+    const there = model.find(t, k) !== undefined
+    expect(await on(at(caches, w), t).add(k, v, { ttl: 100 })).toBe(!there)
+    if (!there) model.set(t, k, v, [], 100)
+  }),
+  op('delete', fc.tuple(which, type, key), ([w, t, k]) => async (caches, model) => {
+    await on(at(caches, w), t).delete(k)
+    model.drop((mt, mk) => mt === t && mk === k)
+  }),
+  op('expire', fc.tuple(which, type, key), ([w, t, k]) => async (caches, model) => {
+    await on(at(caches, w), t).expire(k)
+    model.drop((mt, mk) => mt === t && mk === k)
+  }),
+  op('deleteByTag', fc.tuple(which, tag), ([w, g]) => async (caches, model) => {
+    await at(caches, w).deleteByTag(g)
+    model.drop((_t, _k, own) => own.includes(g))
+  }),
+  op('deleteByType', fc.tuple(which, fc.constantFrom('user', 'search')), ([w, t]) => async (caches, model) => {
+    await at(caches, w).deleteByType(t as 'user')
+    model.drop(mt => mt === t)
+  }),
+  op(
+    'deleteByPattern',
+    fc.tuple(which, fc.constantFrom('a*', '*b', '?', '\\*', 'search:*', 'user:a?', '*')),
+    ([w, glob]) =>
       async (caches, model) => {
         await at(caches, w).deleteByPattern(glob)
         model.drop((t, k) => matchesGlob(glob, t === '' ? k : `${t}:${k}`))
       },
   ),
-  which.map(
-    (w): Step =>
-      async (caches, model) => {
-        await at(caches, w).clear()
-        model.drop(() => true)
-      },
-  ),
-  fc.constantFrom(1, 9, 50, 500).map(
-    (ms): Step =>
-      async (_caches, model, advance) => {
-        await advance(ms)
-        model.now += ms
-      },
-  ),
+  op('clear', which, w => async (caches, model) => {
+    await at(caches, w).clear()
+    model.drop(() => true)
+  }),
+  op('advance', fc.constantFrom(1, 9, 50, 500), ms => async (_caches, model, advance) => {
+    await advance(ms)
+    model.now += ms
+  }),
 ]
 
 const history = fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 40 })

@@ -122,7 +122,7 @@ async function churn(): Promise<void> {
     else if (record !== undefined && textOf(record.payload) !== key) problems.push('a wrong value')
     return count(found === undefined ? 'miss' : 'hit')
   }
-  if (pick(10) === 0) return void (await store.delete([key]))
+  if (pick(10) === 0) return store.delete([key])
   try {
     await store.set(key, fileRecord(key, key, pick(20) === 0 ? 300_000 : pick(30_000)), LONG)
     count('set')

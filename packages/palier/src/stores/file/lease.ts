@@ -27,7 +27,7 @@ import type { Layout } from './layout.ts'
  * then ours finds nothing (ENOENT). Bytes a late holder still writes through its open handle land in a ticket that
  * is nowhere, or on its way to be removed.
  *
- * Why `set` and `delete` need no lease of their own. Both change K first and look at `K.l` afterwards (store.ts):
+ * Why `set` and `delete` need no lease of their own. Both change K first and look at `K.l` afterwards (entries.ts):
  *
  *   set       (1) rename our file to K   (2) void `K.l` if it is there   (3) is our file still K? else again from (1)
  *   delete    (1) unlink K               (2) void `K.l` if it is there   (3) is K still absent?   else again from (1)
@@ -35,9 +35,8 @@ import type { Layout } from './layout.ts'
  * A lease claimed before (1) ended by (2). If it ended by a commit after (1), K is no longer ours, (3) sees it (an
  * inode that was renamed over has no links left and never gets one back), and the whole is done again. If (3) finds
  * K as (1) left it, no commit happened between the two: at (1) the value was stored, the leases of that moment came
- * to nothing. This is exact whatever happens in between, and costs two `lstat` where taking the lease would cost a
- * directory made and removed, half as much again as the write itself. Before (1) they void a lease that is plainly
- * there, so that (3) has to send them back only in a race.
+ * to nothing. This is exact whatever happens in between, and costs an `lstat` and a look at the link count, where
+ * taking the lease would cost a directory made and removed: half as much again as the write itself.
  *
  * A lease may end early, never late: a void that meets a newer lease than the one it was meant for takes that too,
  * and its holder's commit says false.

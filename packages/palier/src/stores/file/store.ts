@@ -2,13 +2,13 @@ import { resolve } from 'node:path'
 import type { Bus } from '../../bus.ts'
 import { type Clock, systemClock } from '../../clock.ts'
 import { badOption, PalierError } from '../../errors.ts'
-import { recordHead } from '../../record.ts'
-import type { Claim, Claimed, SharedStore, StoredRecord, Swept, Usage } from '../../store.ts'
+import type { SharedStore, StoredRecord, Swept, Usage } from '../../store.ts'
 import { isFast, type Opened, openDirectory } from './directory.ts'
-import { BudgetError, faultOf, type FileFault, isErrno, storeFailed } from './errors.ts'
-import { CREATE, createIo, createTurn, type FileIo, type Maybe } from './io.ts'
+import { createEntries, type Place } from './entries.ts'
+import { type FileFault, faultOf, storeFailed } from './errors.ts'
+import { createIo, createTurn, type FileIo } from './io.ts'
 import { openJournal } from './journal.ts'
-import { createLayout, diskBytes, encodeFrame, FRAME_BYTES, openFrame, shardOf } from './layout.ts'
+import { createLayout } from './layout.ts'
 import { createLeases } from './lease.ts'
 import { createLedger, SWEEP_AT } from './ledger.ts'
 import { scanEntries } from './scan.ts'
@@ -36,22 +36,10 @@ export interface FileStoreOptions {
 const TICK = 60_000
 /** A count this old is made again, whoever made it: what expired is removed then. */
 const COUNT_AGE = 300_000
-/** No write is tried for this long after the disk was full, unless a sweep made room before. */
-const FULL_PAUSE = 1_000
 /** Between two sweeps that refused writes ask for. */
 const SWEEP_PAUSE = 100
-/** A set overwritten in the same instant so often is simply older than what overwrote it. */
-const SET_ATTEMPTS = 32
-const CLAIM_ATTEMPTS = 8
 /** Reads in flight at once where they go through the thread pool. */
 const READ_LANES = 16
-/** How exactly access stamps are kept, in minutes of the entry's age: see `stampNow`. */
-const STAMP_SLOTS = 8192
-
-interface Place {
-  readonly key: string
-  readonly path: string
-}
 
 /**
  * Keeps entries as files in a directory that several processes may share. Never throws for the directory: the first
@@ -71,7 +59,6 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   let opened: Opened | undefined
   let opening: Promise<Opened> | undefined
   let closed = false
-  let fullUntil = Number.NEGATIVE_INFINITY
   let sweptAt = Number.NEGATIVE_INFINITY
   let sweeping: Promise<unknown> | undefined
   let cancelTick: (() => void) | undefined
@@ -80,10 +67,22 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const leases = createLeases({ io, layout, clock, coarse: () => opened?.coarse ?? false })
   const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => sweepSoon(false) })
   const sweeper = createSweeper({ io, layout, leases, ledger, clock, budget, turn, stopped: () => closed })
+  const entries = createEntries({
+    io,
+    layout,
+    leases,
+    ledger,
+    clock,
+    budget,
+    reopen: () => {
+      opening = undefined
+      return open()
+    },
+    noteFault: (operation, cause) => noteFault(operation, cause),
+    makeRoom: () => sweepSoon(true),
+  })
   /** The last change of an entry by this process: changes of one entry keep the order of their calls. */
   const tails = new Map<string, Promise<unknown>>()
-  const knownShards = new Set<string>()
-  const stamps = new Int32Array(STAMP_SLOTS)
 
   const noteFault = (operation: string, cause: unknown): void => {
     report({ kind: 'fault', operation, fault: faultOf(cause), cause })
@@ -99,7 +98,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     // Opened again after the directory vanished: what was measured before still holds.
     if (opened === undefined) useIo(found.mode, found.network ? 'a network file system' : 'measured')
     opened = found
-    knownShards.clear()
+    entries.forgetShards()
     if (found.fresh) await ledger.begin()
     cancelTick ??= clock.after(TICK, tick)
     return found
@@ -114,11 +113,14 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     return opening
   }
 
-  /** Before each operation; resolves at once but for the first, and after a burst. */
-  const begin = async (): Promise<void> => {
+  const getReady = async (): Promise<void> => {
     if (closed || opened === undefined) await open()
     while (turn.tired()) await turn.rest()
   }
+
+  /** Before each operation: what to wait for, the first time and after a burst; mostly nothing. */
+  const begin = (): Promise<void> | undefined =>
+    closed || opened === undefined || turn.tired() ? getReady() : undefined
 
   const sweep = async (pressed: boolean): Promise<Swept> => {
     const running = sweeper.sweep(pressed)
@@ -126,7 +128,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     const swept = await running
     sweptAt = clock.now()
     if (swept !== undefined) {
-      fullUntil = Number.NEGATIVE_INFINITY
+      entries.roomMade()
       report({ kind: 'swept', swept })
       return swept
     }
@@ -160,29 +162,6 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       })
   }
 
-  /** The system's time, in seconds, when the entry's stamp is older than a minute as far as we know; else undefined. */
-  const stampNow = (path: string): number | undefined => {
-    const now = Date.now()
-    const minute = Math.floor(now / 60_000) & 0xfff
-    const slot = Number.parseInt(path.slice(-4), 16) & (STAMP_SLOTS - 1)
-    const mark = (Number.parseInt(path.slice(-9, -4), 16) << 12) | minute
-    if (stamps[slot] === mark) return undefined
-    stamps[slot] = mark
-    return now / 1000
-  }
-
-  const read = ({ key, path }: Place): Maybe<StoredRecord | undefined> =>
-    fileIo.read(path, (view, owned) => openFrame(view, owned, key, clock.wall()), stampNow(path))
-
-  const readOrNothing = async (place: Place): Promise<StoredRecord | undefined> => {
-    try {
-      return await read(place)
-    } catch (error) {
-      noteFault('get', error)
-      return undefined
-    }
-  }
-
   const placeOf = (key: string): Place => ({ key, path: layout.entry(key) })
 
   const inOrder = <T>({ path }: Place, change: () => Promise<T>): Promise<T> => {
@@ -196,168 +175,17 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     return mine
   }
 
-  const makeShard = async (shard: string): Promise<void> => {
-    try {
-      await fileIo.mkdir(shard)
-      ledger.give(-4096, -1)
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error
-      if ((await fileIo.stat(shard))?.isDirectory() !== true) {
-        throw new PalierError('PALIER_STORE_FAILED', `${shard} is not a directory: the store will not write through it`)
-      }
-    }
-    knownShards.add(shard)
-  }
-
-  /** Runs a change that makes files; a directory that vanished is made again, once. */
-  const withShard = async <T>(path: string, change: () => Promise<T>): Promise<T> => {
-    const shard = shardOf(path)
-    for (let again = false; ; again = true) {
-      try {
-        if (!knownShards.has(shard)) await makeShard(shard)
-        return await change()
-      } catch (error) {
-        if (again || !isErrno(error, 'ENOENT')) throw error
-        knownShards.delete(shard)
-        opening = undefined
-        await open()
-      }
-    }
-  }
-
-  const pay = async (bytes: number): Promise<void> => {
-    if (clock.now() < fullUntil) throw new BudgetError('the disk was full a moment ago')
-    if (!(await ledger.take(bytes, 1))) {
-      throw new BudgetError(`the budget of ${budget.bytes} bytes and ${budget.files} files is used up`)
-    }
-  }
-
-  /** Pays for `bytes` around a write; `write` says whether it was done, and what it replaced is credited. */
-  const paying = async (path: string, bytes: number, write: () => Promise<boolean>): Promise<boolean> => {
-    await pay(bytes)
-    let done = false
-    try {
-      const old = await fileIo.stat(path)
-      done = await write()
-      if (done && old?.isFile() === true) ledger.give(diskBytes(old.size), 1)
-      return done
-    } catch (error) {
-      if (faultOf(error) === 'full') {
-        fullUntil = clock.now() + FULL_PAUSE
-        sweepSoon(true)
-      }
-      throw error
-    } finally {
-      if (!done) ledger.give(bytes, 1)
-    }
-  }
-
-  /** Steps 1 to 3 of `set` as told in lease.ts; false: overwritten meanwhile, perhaps by a commit that must not stand. */
-  const replace = async (path: string, frame: Uint8Array, bytes: Uint8Array): Promise<boolean> => {
-    if ((await fileIo.stat(`${path}.l`)) !== undefined) await leases.void(path)
-    const temporary = layout.beside(path, 't')
-    const fd = await fileIo.open(temporary, CREATE)
-    try {
-      try {
-        await fileIo.write(fd, frame, bytes)
-        await fileIo.rename(temporary, path)
-      } catch (error) {
-        await Promise.resolve(fileIo.unlink(temporary)).catch(() => undefined)
-        throw error
-      }
-      if ((await fileIo.stat(`${path}.l`)) !== undefined) await leases.void(path)
-      return (await fileIo.fstat(fd)).nlink > 0
-    } finally {
-      await fileIo.close(fd)
-    }
-  }
-
-  const set = async ({ path }: Place, bytes: Uint8Array, ttl: number): Promise<void> => {
-    const frame = encodeFrame(clock.wall() + ttl, ttl)
-    stampNow(path)
-    const change = async (): Promise<boolean> => {
-      for (let attempt = 1; !(await replace(path, frame, bytes)); attempt++) if (attempt === SET_ATTEMPTS) break
-      return true
-    }
-    await withShard(path, () => paying(path, diskBytes(FRAME_BYTES + bytes.length), change))
-  }
-
-  const remove = async ({ path }: Place): Promise<void> => {
-    for (let attempt = 0; attempt < SET_ATTEMPTS; attempt++) {
-      const stat = await fileIo.stat(path)
-      if (stat !== undefined) {
-        try {
-          await fileIo.unlink(path)
-          ledger.give(diskBytes(stat.size), 1)
-        } catch (error) {
-          if (!isErrno(error, 'ENOENT')) throw error
-        }
-      }
-      if ((await fileIo.stat(`${path}.l`)) !== undefined) await leases.void(path)
-      if ((await fileIo.stat(path)) === undefined) return
-    }
-  }
-
-  const claim = async (place: Place, { token, ttl, seen, steal }: Claim): Promise<Claimed> => {
-    const wanting = (record: StoredRecord | undefined): boolean =>
-      steal === true ||
-      record === undefined ||
-      (seen !== undefined && Buffer.compare(recordHead(record.bytes), seen) === 0)
-    let record = await readOrNothing(place)
-    for (let attempt = 0; attempt < CLAIM_ATTEMPTS && wanting(record); attempt++) {
-      if (steal === true) await leases.void(place.path)
-      const granted = await withShard(place.path, () => leases.claim(place.path, token, ttl))
-      if (!granted && steal !== true) break
-      if (!granted) continue
-      // Only now does the answer count: what was read before may be older than somebody's commit.
-      record = await readOrNothing(place)
-      if (!wanting(record)) {
-        await leases.release(place.path, token)
-        break
-      }
-      if (await leases.isHeld(place.path, token)) return { record, granted: true }
-    }
-    return { record, granted: false }
-  }
-
-  /** A lease cannot be had on a full or read-only disk, but reading goes on: only the lease is refused. */
-  const claimOrRead = async (place: Place, wanted: Claim): Promise<Claimed> => {
-    try {
-      return await claim(place, wanted)
-    } catch (error) {
-      const fault = faultOf(error)
-      if (fault !== 'full' && fault !== 'readonly' && fault !== 'busy') throw error
-      noteFault('claim', error)
-      if (fault === 'full') sweepSoon(true)
-      return { record: await readOrNothing(place), granted: false }
-    }
-  }
-
-  const commit = async ({ path }: Place, token: string, bytes: Uint8Array, ttl: number): Promise<boolean> => {
-    const frame = encodeFrame(clock.wall() + ttl, ttl)
-    try {
-      return await paying(path, diskBytes(FRAME_BYTES + bytes.length), () => leases.commit(path, token, frame, bytes))
-    } catch (error) {
-      const fault = faultOf(error)
-      // The directory went, and the lease with it.
-      if (fault === 'absent') return false
-      if (fault !== 'full') throw error
-      noteFault('commit', error)
-      await leases.release(path, token)
-      return false
-    }
-  }
-
   /** Every operation on one key that changes something: in its turn, and with the one error callers see. */
   const change = async <T>(operation: string, key: string, run: (place: Place) => Promise<T>): Promise<T> => {
     const place = placeOf(key)
     try {
       return await inOrder(place, async () => {
-        await begin()
+        const waiting = begin()
+        if (waiting !== undefined) await waiting
         return run(place)
       })
     } catch (error) {
-      noteFault(operation, error)
+      if (!closed) noteFault(operation, error)
       throw storeFailed(operation, layout.dir, error, key)
     }
   }
@@ -365,8 +193,11 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const get = async (key: string): Promise<StoredRecord | undefined> => {
     const place = placeOf(key)
     if (tails.size > 0) await tails.get(place.path)?.catch(() => undefined)
-    await begin()
-    return readOrNothing(place)
+    const waiting = begin()
+    if (waiting !== undefined) await waiting
+    const found = entries.read(place)
+    // Awaiting what is no promise, or returning one unawaited, would cost a good part of the read itself.
+    return found instanceof Promise ? await found : found
   }
 
   const scan = async function* (prefix: string): AsyncGenerator<readonly string[]> {
@@ -392,13 +223,13 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       await Promise.all(Array.from({ length: Math.min(READ_LANES, keys.length) }, lane))
       return found
     },
-    claim: (key, wanted) => change('claim', key, place => claimOrRead(place, wanted)),
-    commit: (key, token, bytes, ttl) => change('commit', key, place => commit(place, token, bytes, ttl)),
+    claim: (key, wanted) => change('claim', key, place => entries.claim(place, wanted)),
+    commit: (key, token, bytes, ttl) => change('commit', key, place => entries.commit(place, token, bytes, ttl)),
     renew: (key, token, ttl) => change('renew', key, ({ path }) => leases.renew(path, token, ttl)),
     release: (key, token) => change('release', key, ({ path }) => leases.release(path, token)),
-    set: (key, bytes, ttl) => change('set', key, place => set(place, bytes, ttl)),
+    set: (key, bytes, ttl) => change('set', key, place => entries.set(place, bytes, ttl)),
     async delete(keys) {
-      const done = await Promise.allSettled(keys.map(key => change('delete', key, remove)))
+      const done = await Promise.allSettled(keys.map(key => change('delete', key, entries.remove)))
       const failed = done.find(result => result.status === 'rejected')
       if (failed !== undefined) throw storeFailed('delete', layout.dir, failed.reason)
     },

@@ -1,0 +1,129 @@
+import { mkdirSync } from 'node:fs'
+import { systemClock } from '../../src/clock.ts'
+import { createEntries, type Entries, type Place } from '../../src/stores/file/entries.ts'
+import { createIo, type FileIo } from '../../src/stores/file/io.ts'
+import { createLayout } from '../../src/stores/file/layout.ts'
+import { createLeases } from '../../src/stores/file/lease.ts'
+
+/*
+ * Several processes on one directory, one system call at a time. Each actor has the real operations over the real
+ * file system, but waits at a gate before each call; a schedule says whose gate opens next. So a race that takes
+ * microseconds in life is played in every order, and the same way each time.
+ */
+export interface Actor {
+  readonly entries: Entries
+  readonly place: Place
+}
+
+interface Gate {
+  open: (() => void) | undefined
+  done: boolean
+}
+
+const unlimited = { take: () => true, give: () => undefined }
+
+function gated(io: FileIo, gate: Gate): FileIo {
+  const wait = (): Promise<void> =>
+    new Promise(resolve => {
+      gate.open = resolve
+    })
+  const step =
+    <A extends unknown[], R>(call: (...args: A) => R) =>
+    async (...args: A): Promise<Awaited<R>> => {
+      await wait()
+      return await call(...args)
+    }
+  return {
+    ...io,
+    read: async (path, parse, stampAt) => {
+      await wait()
+      return await io.read(path, parse, stampAt)
+    },
+    open: step(io.open),
+    write: step(io.write),
+    fstat: step(io.fstat),
+    stat: step(io.stat),
+    rename: step(io.rename),
+    unlink: step(io.unlink),
+    mkdir: step(io.mkdir),
+    rmdir: step(io.rmdir),
+    list: step(io.list),
+  }
+}
+
+function actorIn(dir: string, key: string, io: FileIo): Actor {
+  const layout = createLayout(dir)
+  const get = (): FileIo => io
+  const leases = createLeases({ io: get, layout, clock: systemClock, coarse: () => false })
+  const entries = createEntries({
+    io: get,
+    layout,
+    leases,
+    ledger: unlimited,
+    clock: systemClock,
+    budget: { bytes: Number.MAX_SAFE_INTEGER, files: Number.MAX_SAFE_INTEGER },
+    reopen: () => Promise.reject(new Error('the directory is there')),
+    noteFault(operation, cause) {
+      throw new Error(operation, { cause })
+    },
+    makeRoom: () => undefined,
+  })
+  return { entries, place: { key, path: layout.entry(key) } }
+}
+
+export interface Play {
+  /** An actor that never waits: for what comes before and after. */
+  readonly free: Actor
+  /**
+   * Runs the parts together: the first until its `turns[0]`-th call, then the next until its `turns[1]`-th, and so on
+   * in a circle; when the turns are used up each goes on to its end, in their order.
+   */
+  run(parts: readonly ((actor: Actor) => Promise<void>)[], turns: readonly number[]): Promise<void>
+}
+
+const settled = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))
+
+export function createPlay(dir: string, key: string): Play {
+  const io = createIo('sync', () => undefined)
+  const free = actorIn(dir, key, io)
+  mkdirSync(free.place.path.slice(0, -65), { recursive: true })
+  return {
+    free,
+    async run(parts, turns) {
+      const gates: Gate[] = parts.map(() => ({ open: undefined, done: false }))
+      const ends = parts.map(async (part, i) => {
+        const gate = gates[i] ?? { open: undefined, done: false }
+        try {
+          await part(actorIn(dir, key, gated(io, gate)))
+        } finally {
+          gate.done = true
+        }
+      })
+      const advance = async (gate: Gate, calls: number): Promise<void> => {
+        for (let call = 0; call < calls && !gate.done; call++) {
+          const { open } = gate
+          gate.open = undefined
+          open?.()
+          while (gate.open === undefined && !gate.done) await settled()
+        }
+      }
+      await settled()
+      for (const [i, calls] of turns.entries()) {
+        const gate = gates[i % gates.length]
+        if (gate !== undefined) await advance(gate, calls)
+      }
+      for (const gate of gates) await advance(gate, Number.POSITIVE_INFINITY)
+      await Promise.all(ends)
+    },
+  }
+}
+
+/** All lists with a number from 0 up to each of `limits`. */
+export function* schedules(limits: readonly number[]): Generator<readonly number[]> {
+  const [limit, ...others] = limits
+  if (limit === undefined) {
+    yield []
+    return
+  }
+  for (let n = 0; n <= limit; n++) for (const rest of schedules(others)) yield [n, ...rest]
+}

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { type Backend, type Candidate, detect, type Probe } from '../../src/detect.ts'
+import { memoryStore } from '../../src/index.ts'
+import { manualClock } from '../../src/testing.ts'
+
+const found = (detail: string): (() => Promise<Probe>) => () => Promise.resolve({ ok: true, detail })
+const refused = (why: string): (() => Promise<Probe>) => () => Promise.resolve({ ok: false, why, hint: `fix ${why}` })
+
+function candidate(backend: Backend, probe: (budget: number) => Promise<Probe>): Candidate {
+  return { backend, probe, open: () => (backend === 'memory' ? undefined : memoryStore()) }
+}
+
+const memory = candidate('memory', found('always there'))
+
+describe('the search for a backend', () => {
+  test('takes the first that proves itself, and says why not the others', async () => {
+    const list = [candidate('redis', refused('nobody listens')), candidate('filesystem', found('wrote a file')), memory]
+    const { backend, why, trace, fellBack, store } = await detect(list, 'auto', manualClock(), 900)
+    expect({ backend, fellBack }).toEqual({ backend: 'filesystem', fellBack: false })
+    expect(why).toBe('filesystem was chosen: wrote a file; redis was refused: nobody listens')
+    expect(trace).toEqual([
+      { backend: 'redis', outcome: 'refused', why: 'nobody listens', hint: 'fix nobody listens', ms: 0 },
+      { backend: 'filesystem', outcome: 'chosen', why: 'wrote a file', ms: 0 },
+    ])
+    await store?.close()
+  })
+
+  test('begins with the one that was asked for, and does not try those before it', async () => {
+    let tried = false
+    const never = candidate('redis', () => {
+      tried = true
+      return found('there')()
+    })
+    const { backend, trace } = await detect([never, candidate('filesystem', found('x')), memory], 'filesystem', manualClock(), 900)
+    expect({ backend, tried }).toEqual({ backend: 'filesystem', tried: false })
+    expect(trace[0]).toMatchObject({ backend: 'redis', outcome: 'not tried' })
+    expect(trace[0]?.why).toContain('filesystem')
+  })
+
+  test('falls back from the one that was asked for, and says so', async () => {
+    const list = [candidate('redis', refused('down')), candidate('filesystem', refused('full')), memory]
+    const { backend, fellBack, why } = await detect(list, 'redis', manualClock(), 900)
+    expect({ backend, fellBack }).toEqual({ backend: 'memory', fellBack: true })
+    expect(why).toBe('memory was chosen: always there; redis was refused: down; filesystem was refused: full')
+  })
+
+  test('a probe that throws is a refusal with its reason', async () => {
+    const list = [candidate('redis', () => Promise.reject(new Error('no client installed'))), memory]
+    const { trace } = await detect(list, 'auto', manualClock(), 900)
+    expect(trace[0]).toMatchObject({ outcome: 'refused', why: 'no client installed' })
+  })
+
+  test('a probe that never answers costs its budget, and leaves enough for the next', async () => {
+    const clock = manualClock()
+    const budgets: number[] = []
+    const hanging = (backend: Backend): Candidate =>
+      candidate(backend, budget => {
+        budgets.push(budget)
+        return new Promise(() => undefined)
+      })
+    const searching = detect([hanging('redis'), hanging('filesystem'), memory], 'auto', clock, 900)
+    await clock.advance(1500)
+    const { backend, trace } = await searching
+    expect(backend).toBe('memory')
+    expect(budgets).toEqual([900, 100])
+    expect(trace.map(step => [step.outcome, step.ms])).toEqual([
+      ['refused', 900],
+      ['refused', 100],
+      ['chosen', 0],
+    ])
+    expect(trace[0]?.why).toBe('no answer within 900 ms')
+    expect(clock.pending()).toBe(0)
+  })
+
+  test('a probe that fails after its budget harms nobody', async () => {
+    const clock = manualClock()
+    const late = candidate('redis', async () => {
+      await new Promise<void>(resolve => void clock.after(2000, resolve))
+      throw new Error('too late')
+    })
+    const searching = detect([late, memory], 'auto', clock, 900)
+    await clock.advance(5000)
+    expect((await searching).backend).toBe('memory')
+  })
+
+  test('with no candidate left there is memory', async () => {
+    const { backend, store } = await detect([candidate('redis', refused('down'))], 'redis', manualClock(), 900)
+    expect({ backend, store }).toEqual({ backend: 'memory', store: undefined })
+  })
+
+  test('a backend that proves itself and then cannot be opened is passed over like one that was refused', async () => {
+    const breaking: Candidate = {
+      backend: 'redis',
+      probe: found('there'),
+      open() {
+        throw new Error('options are wrong')
+      },
+    }
+    const { backend, trace } = await detect([breaking, memory], 'auto', manualClock(), 900)
+    expect(backend).toBe('memory')
+    expect(trace[0]).toMatchObject({ backend: 'redis', outcome: 'refused', why: 'options are wrong' })
+  })
+})
