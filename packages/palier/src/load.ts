@@ -109,7 +109,8 @@ async function takeSeat(
     return await claimSeat(core, target, flight, mode, missing)
   } catch (error) {
     reportError(core, 'claim', error, target)
-    return { stores: false, reason: 'store' }
+    // A store that takes no write just now voids no lease either: the near tier may keep what the bus still guards.
+    return { stores: error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED', reason: 'store' }
   }
 }
 

@@ -51,6 +51,9 @@ export interface Swept {
  *   `commit` under a voided, expired or released lease changes nothing and returns false.
  * - `ttl` is a positive safe integer of milliseconds. After it the record is absent.
  * - A method rejects only if the store failed; the caller decides what that means. Nothing is retried inside.
+ *   PALIER_STORE_REFUSED says that the store is well but takes no write now (full, read-only); what is there can still be
+ *   read, also by a `claim` that needs no lease.
+ * - The bytes are the store's: what the caller does with them afterwards changes nothing stored.
  */
 export interface SharedStore {
   /** `redis`, `filesystem`, `memory`: what operators read. */
@@ -60,12 +63,13 @@ export interface SharedStore {
   getMany(keys: readonly string[]): Promise<(StoredRecord | undefined)[]>
   /**
    * Reads the key and asks for its lease, in one round trip and atomically. Granted when no live lease is there (or
-   * `steal`), and the key is absent, or holds the record whose head is `seen` (or `steal`).
+   * `steal`), and the key is absent, whatever `seen` says, or holds the record whose head is `seen` (or `steal`). A
+   * lease outlives the record beside it; stealing leaves the record readable.
    */
   claim(key: string, claim: Claim): Promise<Claimed>
   /** Stores the record and ends the lease, if and only if the lease is still the token's. */
   commit(key: string, token: string, bytes: Uint8Array, ttl: number): Promise<boolean>
-  /** Gives the lease `ttl` more milliseconds from now, if it is still the token's. */
+  /** Lets the lease end `ttl` milliseconds from now, be that later or sooner, if it is still the token's. */
   renew(key: string, token: string, ttl: number): Promise<boolean>
   /** Ends the lease without storing, if it is still the token's. */
   release(key: string, token: string): Promise<void>
@@ -73,7 +77,10 @@ export interface SharedStore {
   set(key: string, bytes: Uint8Array, ttl: number): Promise<void>
   /** Deletes records and voids their leases; absent keys are no error. */
   delete(keys: readonly string[]): Promise<void>
-  /** The keys that start with `prefix`, in batches and no order; a key written or deleted meanwhile may be missing or shown. */
+  /**
+   * The keys that start with `prefix`, in batches and no order; no leases, nothing expired. A key written or deleted
+   * meanwhile may be missing or shown, and a key may be shown twice.
+   */
   scan(prefix: string): AsyncIterable<readonly string[]>
   /** Entries and bytes of the keys that start with `prefix`. Walks them: for operators, never on a request path. */
   usage(prefix: string): Promise<Usage>
@@ -100,7 +107,7 @@ export interface NearSpace<R extends NearRecord> {
   get(key: string): R | undefined
   /** Like `get`, without marking it as used. */
   peek(key: string): R | undefined
-  /** Keeps the record, evicting others to stay within the budgets. False: it alone is larger than the budget. */
+  /** Keeps the record, evicting others to stay within the budgets. False: it alone is larger than the budget, and nothing is kept. */
   set(key: string, record: R): boolean
   delete(key: string): boolean
   keys(): IterableIterator<string>

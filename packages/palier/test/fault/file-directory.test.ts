@@ -217,7 +217,7 @@ describe('what is put into the directory behind the back of the store', () => {
   })
 })
 
-describe('a disk of its own', () => {
+describe('a disk or a process of its own', () => {
   /** Root needs only a mount namespace; anybody else a user namespace too. */
   const happens = async (scenario: string): Promise<Record<string, unknown>> => {
     mkdirSync(dir, 0o700)
@@ -250,9 +250,20 @@ describe('a disk of its own', () => {
       deleteAbsent: 'done',
       entries: 60,
       entriesOfANewStore: 60,
-      claimed: { granted: false },
+      claimed: 'PALIER_STORE_REFUSED',
       faults: ['readonly'],
       afterwards: 'done',
+    })
+  })
+
+  test('outOfHandles: reads give nothing, writes are refused, deleting needs no handle, all comes back', async () => {
+    expect(await happens('outOfHandles')).toEqual({
+      entries: 0,
+      claimed: 'PALIER_STORE_REFUSED',
+      set: 'PALIER_STORE_FAILED',
+      deleted: 'done',
+      faults: ['busy'],
+      afterwards: 59,
     })
   })
 })

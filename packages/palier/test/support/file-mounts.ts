@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { PalierError } from '../../src/errors.ts'
 import type { SharedStore } from '../../src/store.ts'
 import { fileRecord, tree, watchedStore } from './file-store.ts'
 import { until } from './redis-server.ts'
 
 /*
- * Full and read-only disks, real ones: a small file system in memory, mounted in a mount namespace of this process
+ * Full and read-only disks, real ones, and a process without file handles. A disk is a small file system in memory, mounted in a mount namespace of this process
  * alone, so that it is gone with it however it ends. `file-mounts.ts SCENARIO DIR` prints what happened as JSON.
  */
 const [scenario = '', dir = ''] = process.argv.slice(2)
@@ -87,7 +87,7 @@ async function readOnly(): Promise<Record<string, unknown>> {
     deleteAbsent: await outcome(store.delete(['key:absent'])),
     entries: await readable(store),
     entriesOfANewStore: await readable(other),
-    claimed: await store.claim('key:absent', { token: 't', ttl: 1_000 }),
+    claimed: await outcome(store.claim('key:absent', { token: 't', ttl: 1_000 })),
     faults: [...new Set(events.flatMap(event => (event.kind === 'fault' ? [event.fault] : [])))],
     afterwards: '',
   }
@@ -95,6 +95,30 @@ async function readOnly(): Promise<Record<string, unknown>> {
   report.afterwards = await outcome(store.delete(['key:1']))
   await store.close()
   await other.close()
+  return report
+}
+
+async function outOfHandles(): Promise<Record<string, unknown>> {
+  const { store, events } = watchedStore({ dir })
+  for (const key of keys) await store.set(key, fileRecord(key, key), LONG)
+  execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=60:'])
+  const held: number[] = []
+  try {
+    for (;;) held.push(openSync('/dev/null', 'r'))
+  } catch {
+    // None is left.
+  }
+  const report = {
+    entries: await readable(store),
+    claimed: await store.claim('key:1', { token: 't', ttl: 1_000 }),
+    set: await outcome(store.set('key:1', fileRecord('key:1', 'new'), LONG)),
+    deleted: await outcome(store.delete(['key:2'])),
+    faults: [...new Set(events.flatMap(event => (event.kind === 'fault' ? [event.fault] : [])))],
+    afterwards: 0,
+  }
+  for (const fd of held) closeSync(fd)
+  report.afterwards = await readable(store)
+  await store.close()
   return report
 }
 

@@ -93,7 +93,7 @@ describe('cached(fn)', () => {
     [[new Date(0)], [0]],
     [[0], [-0]],
     [[Number.NaN], ['NaN']],
-  ] as [unknown[], unknown[]][])('%j and %j are two calls', async (one, two) => {
+  ] as [unknown[], unknown[]][])('arguments that look alike are two calls: pair %#', async (one, two) => {
     const { cache } = memoryCache()
     let runs = 0
     const count = cache.cached(async function count(..._args: unknown[]) {

@@ -3,8 +3,14 @@ import { type Backend, type Candidate, detect, type Probe } from '../../src/dete
 import { memoryStore } from '../../src/index.ts'
 import { manualClock } from '../../src/testing.ts'
 
-const found = (detail: string): (() => Promise<Probe>) => () => Promise.resolve({ ok: true, detail })
-const refused = (why: string): (() => Promise<Probe>) => () => Promise.resolve({ ok: false, why, hint: `fix ${why}` })
+const found =
+  (detail: string): (() => Promise<Probe>) =>
+  () =>
+    Promise.resolve({ ok: true, detail })
+const refused =
+  (why: string): (() => Promise<Probe>) =>
+  () =>
+    Promise.resolve({ ok: false, why, hint: `fix ${why}` })
 
 function candidate(backend: Backend, probe: (budget: number) => Promise<Probe>): Candidate {
   return { backend, probe, open: () => (backend === 'memory' ? undefined : memoryStore()) }
@@ -17,7 +23,8 @@ describe('the search for a backend', () => {
     const list = [candidate('redis', refused('nobody listens')), candidate('filesystem', found('wrote a file')), memory]
     const { backend, why, trace, fellBack, store } = await detect(list, 'auto', manualClock(), 900)
     expect({ backend, fellBack }).toEqual({ backend: 'filesystem', fellBack: false })
-    expect(why).toBe('filesystem was chosen: wrote a file; redis was refused: nobody listens')
+    expect(why).toContain('wrote a file')
+    expect(why).toContain('redis was refused: nobody listens')
     expect(trace).toEqual([
       { backend: 'redis', outcome: 'refused', why: 'nobody listens', hint: 'fix nobody listens', ms: 0 },
       { backend: 'filesystem', outcome: 'chosen', why: 'wrote a file', ms: 0 },
@@ -31,7 +38,12 @@ describe('the search for a backend', () => {
       tried = true
       return found('there')()
     })
-    const { backend, trace } = await detect([never, candidate('filesystem', found('x')), memory], 'filesystem', manualClock(), 900)
+    const { backend, trace } = await detect(
+      [never, candidate('filesystem', found('x')), memory],
+      'filesystem',
+      manualClock(),
+      900,
+    )
     expect({ backend, tried }).toEqual({ backend: 'filesystem', tried: false })
     expect(trace[0]).toMatchObject({ backend: 'redis', outcome: 'not tried' })
     expect(trace[0]?.why).toContain('filesystem')
@@ -41,7 +53,9 @@ describe('the search for a backend', () => {
     const list = [candidate('redis', refused('down')), candidate('filesystem', refused('full')), memory]
     const { backend, fellBack, why } = await detect(list, 'redis', manualClock(), 900)
     expect({ backend, fellBack }).toEqual({ backend: 'memory', fellBack: true })
-    expect(why).toBe('memory was chosen: always there; redis was refused: down; filesystem was refused: full')
+    for (const said of ['always there', 'redis was refused: down', 'filesystem was refused: full']) {
+      expect(why).toContain(said)
+    }
   })
 
   test('a probe that throws is a refusal with its reason', async () => {

@@ -50,7 +50,16 @@ async function outage(options: CacheOptions = {}): Promise<Outage> {
 }
 
 describe('a read while one method of the store fails', () => {
-  const methods: readonly FaultTarget[] = ['get', 'getMany', 'claim', 'commit', 'release', 'renew', 'publish', '*']
+  const methods: readonly (FaultTarget | '*')[] = [
+    'get',
+    'getMany',
+    'claim',
+    'commit',
+    'release',
+    'renew',
+    'publish',
+    '*',
+  ]
 
   test.each(methods)('%s failing: reads answer, the factory gives the value', async method => {
     const at = await outage()
@@ -126,6 +135,23 @@ describe('a read while one method of the store fails', () => {
     await at.close()
   })
 
+  test.each(['fail', 'hang'] as const)(
+    'a store whose every call would %s from the first moment on: reads answer',
+    async fault => {
+      const clock = manualClock()
+      const backing = memoryStore({ clock })
+      const store = faulty(backing, [{ fault, on: '*' }])
+      const cache = createCache({ logger: false, clock, store })
+      let answer: unknown
+      void cache.getOrSet('k', () => 'v').then(value => (answer = value))
+      await clock.advance(3000)
+      const inTime = answer
+      store.heal()
+      await Promise.all([cache.close(), clock.advance(2000)])
+      expect(inTime).toBe('v')
+    },
+  )
+
   test('a store that throws instead of rejecting is a store that failed', async () => {
     const clock = manualClock()
     const backing = memoryStore({ clock })
@@ -133,8 +159,7 @@ describe('a read while one method of the store fails', () => {
       throw new Error('thrown at once')
     }
     const cache = createCache({ logger: false, clock, store: { ...backing, get: throwing } })
-    await cache.ready()
-    await clock.advance(1000)
+    await Promise.all([cache.ready(), clock.advance(2000)])
     for (let i = 0; i < 3; i++) expect(await cache.get('k')).toBeUndefined()
     expect(cache.status().state).toBe('DEGRADED')
     await cache.close()

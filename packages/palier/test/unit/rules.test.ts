@@ -169,7 +169,7 @@ describe('tags', () => {
         },
       },
     }
-    const { cache } = memoryCache({ types: types as never })
+    const { cache } = memoryCache({ types })
     const errors: string[] = []
     cache.on('error', event => errors.push(event.operation))
     expect(await cache.type('user').getOrSet('k', () => 1)).toBe(1)
@@ -283,9 +283,9 @@ describe('stamps lost in the store', () => {
       await c.ready()
       expect(await c.type('user').get('k')).toBeUndefined()
       expect(await c.type('user').getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new')
-      for (const cache of [a, b, c]) expect(await cache.type('user').get('k')).toBe('new')
+      for (const cache of [a, b, c as Cache]) expect(await cache.type('user').get('k')).toBe('new')
       await b.deleteByTag('t')
-      for (const cache of [a, b, c]) expect(await cache.type('user').get('k')).toBeUndefined()
+      for (const cache of [a, b, c as Cache]) expect(await cache.type('user').get('k')).toBeUndefined()
     },
   )
 

@@ -61,8 +61,8 @@ const steps: readonly fc.Arbitrary<Step>[] = [
         }
       },
   ),
-  fc.tuple(type, keys, fc.boolean()).map(
-    ([t, list, fresh]): Step =>
+  fc.tuple(type, keys).map(
+    ([t, list]): Step =>
       async (cache, count) => {
         const unique = [...new Set(list)]
         let missing: readonly string[] = []

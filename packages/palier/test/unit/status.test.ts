@@ -18,7 +18,7 @@ describe('status', () => {
       processes: 1,
       staleBound: 0,
     })
-    expect(status.why).toContain('memory was chosen')
+    expect(status.why).toContain('always there')
     expect(status.trace.map(step => step.outcome)).toEqual(['not tried', 'not tried', 'chosen'])
     expect(status.configuration['backend']).toEqual({ value: 'memory', source: 'option' })
     expect(status.since).toBe(clock.wall())

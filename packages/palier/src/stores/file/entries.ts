@@ -188,20 +188,23 @@ export function createEntries(options: EntriesOptions): Entries {
     }
   }
 
-  const claim = async (place: Place, { token, ttl, seen, steal }: Claim): Promise<Claimed> => {
-    const wanting = (record: StoredRecord | undefined): boolean =>
-      steal === true ||
-      record === undefined ||
-      (seen !== undefined && Buffer.compare(recordHead(record.bytes), seen) === 0)
+  /** Only under these is the lease of use to the claimer: nothing is there, or what it has found wanting still is. */
+  const isWanting = (record: StoredRecord | undefined, { seen, steal }: Claim): boolean =>
+    steal === true ||
+    record === undefined ||
+    (seen !== undefined && Buffer.compare(recordHead(record.bytes), seen) === 0)
+
+  const claim = async (place: Place, wanted: Claim): Promise<Claimed> => {
+    const { token, ttl, steal } = wanted
     let record = await read(place)
-    for (let attempt = 0; attempt < CLAIM_ATTEMPTS && wanting(record); attempt++) {
+    for (let attempt = 0; attempt < CLAIM_ATTEMPTS && isWanting(record, wanted); attempt++) {
       if (steal === true) await leases.void(place.path)
       const granted = await withShard(place.path, () => leases.claim(place.path, token, ttl))
       if (!granted && steal !== true) break
       if (!granted) continue
       // Only now does the answer count: what was read before may be older than somebody's commit.
       record = await read(place)
-      if (!wanting(record)) {
+      if (!isWanting(record, wanted)) {
         await leases.release(place.path, token)
         break
       }
@@ -219,7 +222,10 @@ export function createEntries(options: EntriesOptions): Entries {
       if (fault !== 'full' && fault !== 'readonly' && fault !== 'busy') throw error
       noteFault('claim', error)
       if (fault === 'full') options.makeRoom()
-      return { record: await read(place), granted: false }
+      const record = await read(place)
+      // What is there can be had without a lease; only who needs the lease is refused.
+      if (record === undefined || isWanting(record, wanted)) throw error
+      return { record, granted: false }
     }
   }
 
@@ -232,9 +238,8 @@ export function createEntries(options: EntriesOptions): Entries {
       // The directory went, and the lease with it.
       if (fault === 'absent') return false
       if (fault !== 'full') throw error
-      noteFault('commit', error)
       await leases.release(path, token)
-      return false
+      throw error
     }
   }
 
