@@ -58,7 +58,7 @@ function aimsOf(verb: Verb): Aim[] {
   return [ahead('palier', peers, 1)]
 }
 
-function work(dir: string, verb: Verb, atOnce: number): Work {
+function work(dir: string, verb: Verb, atOnce: number, mostDeletes: number): Work {
   return {
     name: `${verb}, 2 KB, ${atOnce === 1 ? 'one at a time' : `${atOnce} at once`}`,
     what:
@@ -66,6 +66,7 @@ function work(dir: string, verb: Verb, atOnce: number): Work {
         ? `one of ${KEYS} entries, from a warm page cache`
         : `one of ${verb === 'set' ? KEYS : 'many'} entries`,
     atOnce,
+    ...(verb === 'delete' && { most: mostDeletes }),
     contestants: FILE_KEEPERS.map(kind => contestant(kind, dir, verb, atOnce)),
     aims: aimsOf(verb),
   }
@@ -131,7 +132,7 @@ async function run({ pace, quick, say }: RunOptions): Promise<TableResult> {
         ]
     const works = []
     for (const [verb, atOnce] of chosen) {
-      const one = work(dir, verb, atOnce)
+      const one = work(dir, verb, atOnce, quick ? 8 : 128)
       say(`measuring ${one.name}`)
       works.push(await measure(one, pace, versionOf))
     }

@@ -39,6 +39,8 @@ export interface Work {
   readonly what: string
   /** Operations come in groups of so many at once. Default 1. */
   readonly atOnce?: number
+  /** At most so many operations a turn: where `prepare` costs more than what is timed. */
+  readonly most?: number
   readonly contestants: readonly Contestant[]
   readonly aims?: readonly Aim[]
 }
@@ -102,7 +104,7 @@ interface Entered {
   n: number
 }
 
-export function quantile(values: readonly number[], share: number): number {
+function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (sorted.length - 1) * share
   const low = sorted[Math.floor(at)] ?? Number.NaN
@@ -111,7 +113,7 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 /** Median over the rounds of `a / b`. */
-export function ratio(a: readonly number[], b: readonly number[]): number {
+function ratio(a: readonly number[], b: readonly number[]): number {
   return quantile(
     a.map((value, i) => value / (b[i] ?? Number.NaN)),
     0.5,
@@ -153,7 +155,7 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as (options?: { type: 'minor' | 'major' }) => void
 
 /** Collects the garbage, so that nobody pays for what another left behind. */
-export function sweepHeap(): void {
+function sweepHeap(): void {
   collect({ type: 'minor' })
 }
 
@@ -184,12 +186,12 @@ async function turn({ session, n }: Entered): Promise<number> {
 }
 
 /** As many operations as a turn has time for, a whole number of groups. */
-async function calibrate(one: Entered, atOnce: number, turnMs: number): Promise<void> {
+async function calibrate(one: Entered, { atOnce = 1, most = 2 ** 22 }: Work, turnMs: number): Promise<void> {
   const whole = (n: number): number => Math.max(atOnce, Math.round(n / atOnce) * atOnce)
   for (;;) {
     const ms = await turn(one)
     const n = one.n
-    one.n = whole(Math.min(n * Math.min(turnMs / Math.max(ms, 0.001), 16), 2 ** 22))
+    one.n = whole(Math.min(n * Math.min(turnMs / Math.max(ms, 0.001), 16), most))
     if (ms > turnMs / 2 || one.n <= n) return
   }
 }
@@ -197,7 +199,7 @@ async function calibrate(one: Entered, atOnce: number, turnMs: number): Promise<
 export async function measure(work: Work, pace: Pace, versionOf: (name: string) => string): Promise<WorkResult> {
   const { entered, disqualified } = await enter(work)
   try {
-    for (const one of entered) await calibrate(one, work.atOnce ?? 1, pace.turnMs)
+    for (const one of entered) await calibrate(one, work, pace.turnMs)
     for (let round = 0; round < pace.warmUp + pace.rounds; round++) {
       for (let i = 0; i < entered.length; i++) {
         const one = entered[(i + round) % entered.length]

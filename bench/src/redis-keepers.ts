@@ -17,7 +17,7 @@ import type { RedisServer } from './redis-server.ts'
  * are compared with the bare ioredis, those on node-redis with the bare node-redis.
  */
 
-export const HOUR = 3_600_000
+const HOUR = 3_600_000
 export const IOREDIS = 'ioredis, JSON'
 export const NODE_REDIS = 'redis, JSON'
 

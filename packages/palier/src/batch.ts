@@ -16,9 +16,14 @@ export interface Batch {
  */
 const GATHER = 20
 
+interface Waiter {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
 /** Gathers the loads that several keys turn out to need into one call of the factory. */
 export function createBatch(clock: Clock, factory: ManyFactory, open: Set<string>): Batch {
-  let wanted = new Map<string, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
+  let wanted = new Map<string, Waiter[]>()
   let cancel: (() => void) | undefined
 
   async function run(): Promise<void> {
@@ -32,9 +37,11 @@ export function createBatch(clock: Clock, factory: ManyFactory, open: Set<string
       if (!Array.isArray(values) || values.length !== keys.length) {
         throw badOption('the result of the factory', `an array of ${keys.length} values, one per missing key`, values)
       }
-      keys.forEach((key, i) => calls.get(key)?.resolve(values[i]))
+      keys.forEach((key, i) => {
+        for (const waiter of calls.get(key) ?? []) waiter.resolve(values[i])
+      })
     } catch (error) {
-      for (const call of calls.values()) call.reject(error)
+      for (const waiter of [...calls.values()].flat()) waiter.reject(error)
     }
   }
 
@@ -46,7 +53,7 @@ export function createBatch(clock: Clock, factory: ManyFactory, open: Set<string
   return {
     value(key) {
       return new Promise((resolve, reject) => {
-        wanted.set(key, { resolve, reject })
+        wanted.set(key, [...(wanted.get(key) ?? []), { resolve, reject }])
         cancel ??= clock.after(GATHER, () => void run())
         done(key)
       })

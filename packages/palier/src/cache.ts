@@ -1,7 +1,7 @@
 import { type Cached, createCached } from './cached.ts'
-import { type Clock, pause, systemClock } from './clock.ts'
+import { type Clock, pause, systemClock, within } from './clock.ts'
 import { createCodec } from './codec.ts'
-import { type Core, reportError } from './core.ts'
+import { type Core, nearTrusted, reportError } from './core.ts'
 import type { Backend, Detection, TraceStep } from './detect.ts'
 import { toMilliseconds } from './duration.ts'
 import type { Entry } from './entry.ts'
@@ -12,7 +12,7 @@ import { createFlights } from './flight.ts'
 import { ALL_DOUBT, forgetEverything, listen, NO_DOUBT } from './hearing.ts'
 import { checkName, checkUnprotected, PROTECTED_PREFIXES } from './key.ts'
 import { createLeases } from './lease.ts'
-import { createLink } from './link.ts'
+import { createLink, messageOf, TRIAL_KEY } from './link.ts'
 import { attachLogger } from './log.ts'
 import { encodeMessage } from './message.ts'
 import { addPattern, type Receipt, renewStamps } from './mutate.ts'
@@ -99,19 +99,32 @@ export interface Surroundings {
   ): Promise<Detection | { readonly backend: 'custom'; readonly store: NonNullable<CacheOptions['store']> }>
 }
 
+/** What everybody is told when it is no longer known what they missed. */
+const FLUSH = encodeMessage({ kind: 'flush', names: [] })
+/** How often a state that is not well is looked at. */
+const LOOK_EVERY = 1000
+
 /** Waits until the store's own connection has answered once: the first deadline must not fall to its opening. */
-async function warm(store: SharedStore, clock: Clock, budget: number): Promise<void> {
+async function warm(
+  store: SharedStore,
+  clock: Clock,
+  { budget, deadline }: { budget: number; deadline: number },
+): Promise<void> {
   const endAt = clock.now() + budget
-  for (;;) {
+  const answered = async (): Promise<boolean> => {
     try {
-      await store.get('palier:warm')
-      return
+      return await within(
+        clock,
+        deadline,
+        async () => (await store.get(TRIAL_KEY), true),
+        () => false,
+      )
     } catch {
       // What is wrong shows at the first call that somebody waits for.
-      if (clock.now() >= endAt) return
-      await pause(clock, 10)
+      return false
     }
   }
+  while (!(await answered()) && clock.now() < endAt) await pause(clock, 10)
 }
 
 export function createEngine<const T extends Policies>(options: CacheOptions<T>, around: Surroundings): Cache<T> {
@@ -151,13 +164,16 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       tellState()
     },
   })
-  const outbox = createOutbox(clock)
+  const outbox = createOutbox(clock, { usable: () => link.usable(), changed: () => tellState() })
   const stamps = new Stamps(namespace, clock, link)
   let bus: ReturnType<NonNullable<typeof link.store>['openBus']> | undefined
   /** Messages on their way: the bus is closed only after them. */
   const telling = new Set<Promise<unknown>>()
   let detection: Detection | undefined
+  /** Why less is in use than was found. */
+  let trouble: string | undefined
   let lastState: HealthState | undefined
+  let cancelLook: (() => void) | undefined
   let stateSince = clock.wall()
 
   const core: Core = {
@@ -182,9 +198,16 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     closed: new AbortController(),
     tell(text) {
       if (bus === undefined) return
-      const told: Promise<unknown> = bus
+      const heard = bus
+      const told: Promise<unknown> = heard
         .publish(text)
-        .catch((error: unknown) => reportError(core, 'bus', error))
+        .catch((error: unknown) => {
+          reportError(core, 'bus', error)
+          // What exactly was not told does not matter: once it can be heard again, everybody forgets everything.
+          const flush = (): Promise<void> => heard.publish(FLUSH)
+          outbox.put('bus', flush)
+          outbox.failed('bus', flush)
+        })
         .finally(() => telling.delete(told))
       telling.add(told)
     },
@@ -198,10 +221,11 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       return
     }
     const found = await around.discover(clock, budget)
+    const isOurs = 'trace' in found
     if ('trace' in found) detection = found
     const { store } = found
     if (core.closed.signal.aborted) {
-      await store?.close()
+      if (isOurs) await store?.close()
       link.settle(undefined, 'the cache was closed')
       return
     }
@@ -210,13 +234,25 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       link.settle(undefined, detection?.why ?? 'nothing is shared')
       return
     }
-    await warm(store, clock, budget)
-    bus = store.openBus(namespace)
+    await warm(store, clock, { budget, deadline })
+    try {
+      bus = store.openBus(namespace)
+    } catch (error) {
+      reportError(core, 'bus', error)
+      core.trust = NO_DOUBT
+      trouble = `the bus of ${store.name} cannot be opened: ${messageOf(error)}; nothing is shared`
+      if (isOurs) await store.close()
+      link.settle(undefined, trouble)
+      return
+    }
     // A bus that does not answer must not hold up the store that does; until it answers the near tier stays off.
-    await Promise.race([
-      listen(core, bus, tellState),
-      new Promise<void>(resolve => void clock.after(deadline, resolve)),
-    ])
+    const listening = listen(core, bus, tellState)
+    await within(
+      clock,
+      deadline,
+      () => listening,
+      () => undefined,
+    )
     link.settle(store, detection?.why ?? 'a store was given')
   }
 
@@ -225,13 +261,24 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     if (link.state === 'detecting') return { state: 'WARMING', reason: link.reason }
     if (link.state === 'open') return { state: 'DEGRADED', reason: `${link.reason}; reads go to the source` }
     if (outbox.size > 0) return { state: 'DEGRADED', reason: `${outbox.size} invalidations wait for the shared store` }
-    if (core.trust === ALL_DOUBT) return { state: 'DEGRADED', reason: 'the bus is not connected: the near tier is off' }
+    if (trouble !== undefined) return { state: 'DEGRADED', reason: trouble }
+    if (!nearTrusted(core)) return { state: 'DEGRADED', reason: 'the bus is not heard: the near tier is off' }
     if (detection?.fellBack === true) return { state: 'DEGRADED', reason: detection.why }
     return { state: 'HEALTHY', reason: link.reason }
   }
 
+  /** What is not well may become so without anybody telling: it is looked at again until it is. */
+  function lookAgain(state: HealthState): void {
+    if (state !== 'DEGRADED' || cancelLook !== undefined || core.closed.signal.aborted) return
+    cancelLook = clock.after(LOOK_EVERY, () => {
+      cancelLook = undefined
+      tellState()
+    })
+  }
+
   function tellState(): void {
     const { state, reason } = health()
+    lookAgain(state)
     if (state === lastState) return
     lastState = state
     stateSince = clock.wall()
@@ -272,9 +319,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     checkName('pattern', glob)
     checkUnprotected('pattern', type === undefined || type === '' ? glob : `${type}:${glob}`, protect)
     if (!core.enabled) return { local: true, shared: 'none' }
-    const { receipt, rule } = await addPattern(core, glob, type)
+    const receipt = await addPattern(core, glob, type)
     events.emit('delete', { target: 'pattern', names: [glob] })
-    sweepBehind(core, type, rule)
     return receipt
   }
 
@@ -283,7 +329,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     const nearState: TierStatus = {
       name: 'memory',
       role: 'near',
-      state: core.trust === ALL_DOUBT || !core.trust.poll() ? 'in doubt' : 'up',
+      state: nearTrusted(core) ? 'up' : 'in doubt',
     }
     const { store } = link
     return store === undefined
@@ -334,11 +380,19 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     await link.settled
     if (link.usable()) await outbox.drain()
     outbox.close()
+    link.close()
+    cancelLook?.()
     core.leases.close()
     detachLogger()
     forgetEverything(core)
     near.close()
-    await Promise.all(telling)
+    // A message that hangs is not waited for longer than any other call.
+    await within(
+      clock,
+      deadline,
+      () => Promise.all(telling),
+      () => [],
+    )
     await bus?.close().catch((error: unknown) => reportError(core, 'bus', error))
     if (options.store === undefined)
       await link.store?.close().catch((error: unknown) => reportError(core, 'close', error))
@@ -363,14 +417,14 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     async deleteByType(name) {
       typed(name)
       const receipt = await renew('type', [name], [typeStamp(name)])
-      sweepBehind(core, name, undefined)
+      sweepBehind(core, name)
       return receipt
     },
     deleteByPattern: async pattern => deleteByPattern(pattern, undefined),
     async clear() {
       near.clear()
       const receipt = await renew('all', [], [NAMESPACE])
-      sweepBehind(core, undefined, undefined)
+      sweepBehind(core, undefined)
       return receipt
     },
     cached: createCached(type => (type === undefined ? plain : typed(type))),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalText } from './codec.ts'
 import { badOption } from './errors.ts'
+import { part } from './key.ts'
 import type { Duration } from './duration.ts'
 import type { Verbs } from './verbs.ts'
 
@@ -38,8 +39,8 @@ export interface Cached {
 }
 
 function callKey<A extends AnyArguments>(name: string, options: CachedOptions<A>, args: A): string {
-  if (options.key !== undefined) return `${name}:${options.key(...args)}`
-  return `${name}#${createHash('sha256').update(canonicalText(args)).digest('base64url')}`
+  if (options.key !== undefined) return `${part(name)}:${options.key(...args)}`
+  return `${part(name)}#${createHash('sha256').update(canonicalText(args)).digest('base64url')}`
 }
 
 export function createCached(verbsOf: (type: string | undefined) => Verbs<unknown>): Cached {

@@ -35,6 +35,16 @@ export function patiently(clock: Clock, ms: number, run: () => void): () => void
   return () => cancel()
 }
 
+/** What `work` gives, or what `late` makes of `ms` having passed; a late answer or failure is ignored. */
+export function within<T>(clock: Clock, ms: number, work: () => Promise<T>, late: () => T | Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const cancel = patiently(clock, ms, () => resolve(Promise.resolve().then(late)))
+    // Started inside an async function, so that what throws at once is a rejection like any other.
+    const started = (async () => work())()
+    started.then(resolve, reject).finally(cancel)
+  })
+}
+
 /** Resolves after `ms`, and keeps the process alive until then. */
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise(resolve => {

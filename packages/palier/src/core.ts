@@ -66,6 +66,8 @@ export interface Target {
   /** What the shared store knows it by. */
   readonly full: string
   readonly policy: Policy
+  /** Set when the near tier had the entry, but its time was over: why this read misses. */
+  lapsed: boolean
 }
 
 export function createTarget(
@@ -78,7 +80,15 @@ export function createTarget(
 ): Target {
   const full = entryKey(core.namespace, type.name, id)
   const inSubjects = subject !== undefined
-  return { type, key, nearKey: inSubjects ? id : key, space: inSubjects ? type.subjects : type.space, full, policy }
+  return {
+    type,
+    key,
+    nearKey: inSubjects ? id : key,
+    space: inSubjects ? type.subjects : type.space,
+    full,
+    policy,
+    lapsed: false,
+  }
 }
 
 export function stampNamesOf(type: string, tags: readonly string[]): readonly string[] {
@@ -104,7 +114,11 @@ export function nearTrusted(core: Core): boolean {
 export function nearNow(core: Core, target: Target): Entry | 'unknown' | undefined {
   if (!nearTrusted(core)) return undefined
   const entry = target.space.get(target.nearKey)
-  if (entry === undefined || core.clock.now() >= entry.deadAt) return undefined
+  if (entry === undefined) return undefined
+  if (core.clock.now() >= entry.deadAt) {
+    target.lapsed = true
+    return undefined
+  }
   if (entry.epoch === core.stamps.epoch) return entry
   const verdict = core.stamps.judge(entry, target.type.name, target.key)
   if (verdict === 'unknown') return 'unknown'
@@ -149,41 +163,45 @@ export interface NewEntry {
   readonly loadedAt: number
   readonly cost: number
   readonly ttl: number
+  readonly grace: number
 }
 
 /** An entry just loaded or set in this process. */
 export function makeEntry(core: Core, target: Target, from: NewEntry): Entry {
   const now = core.clock.now()
-  const near =
-    target.policy.near === false || core.link.store === undefined ? Number.MAX_SAFE_INTEGER : target.policy.near
   return new Entry({
     value: from.snapshot.value,
     plain: from.snapshot.plain,
     size: from.snapshot.size + target.nearKey.length * 2,
     loadedAt: from.loadedAt,
-    freshUntil: now + Math.min(from.ttl, near),
-    deadAt: now + Math.min(from.ttl + target.policy.grace, near),
+    freshUntil: now + from.ttl,
+    deadAt: now + from.ttl + from.grace,
+    ttl: from.ttl,
     cost: from.cost,
     early: target.policy.early * EARLY_REACH,
     stamps: from.captured.stamps,
     mark: from.captured.mark,
-    epoch: core.stamps.epoch,
   })
 }
 
-/** Keeps an entry in the near tier, if that is allowed and in no doubt. */
+/** Keeps an entry in the near tier, if that is allowed and in no doubt, and nothing has killed it since its load began. */
 export function keepNear(core: Core, target: Target, entry: Entry): void {
-  if (target.policy.near === false && core.link.store !== undefined) return
-  if (core.link.state !== 'none' && !nearTrusted(core)) return
-  target.space.set(target.nearKey, entry)
+  const { near } = target.policy
+  const shared = core.link.store !== undefined
+  if (shared && (near === false || !nearTrusted(core))) return
+  const verdict = core.stamps.judge(entry, target.type.name, target.key)
+  if (verdict === 'dead') return
+  const kept = shared && near !== false ? entry.limitedTo(Math.trunc(core.clock.now()) + near) : entry
+  if (verdict === 'alive') kept.epoch = core.stamps.epoch
+  target.space.set(target.nearKey, kept)
 }
 
 /** The bytes of an entry for a shared store. */
 export async function toRecord(core: Core, target: Target, from: NewEntry): Promise<Uint8Array> {
   const encoded = await core.codec.encode(from.snapshot, { compressAbove: target.policy.compress })
-  const { captured, ttl, cost } = from
+  const { captured, ttl, grace, cost } = from
   const createdAt = core.clock.wall() - (core.clock.now() - from.loadedAt)
-  const head = { key: target.full, createdAt, ttl, grace: target.policy.grace, cost, ...captured }
+  const head = { key: target.full, createdAt, ttl, grace, cost, ...captured }
   return encodeRecord({ ...head, form: encoded.form, size: encoded.size }, encoded.payload)
 }
 
@@ -200,16 +218,17 @@ export async function fromRecord(core: Core, target: Target, record: StoredRecor
     }
     core.sharedCounters.bytesRead += record.bytes.length
     const { name } = target.type
+    const stampNames = head.stamps.map(stamp => stamp.name)
+    // Without a bus that vouches for them, the stamps known here may be long out of date.
+    if (!nearTrusted(core)) await core.stamps.refresh(stampNames)
     let verdict = core.stamps.judge(head, name, target.key)
     if (verdict === 'unknown') {
-      await core.stamps.know(head.stamps.map(stamp => stamp.name))
+      await core.stamps.know(stampNames)
       verdict = core.stamps.judge(head, name, target.key)
     }
     if (verdict !== 'alive') return { state: 'dead', reason: 'invalidated' }
-    const epoch = core.stamps.epoch
     const snapshot = await core.codec.decode(head.payload, head.form, head.size)
     const now = core.clock.now()
-    const near = target.policy.near === false ? 0 : target.policy.near
     // Never longer than it ever was: an expired entry without grace is still there for the store's shortest moment.
     const fresh = Math.min(record.remaining - head.grace, head.ttl)
     const entry = new Entry({
@@ -217,13 +236,13 @@ export async function fromRecord(core: Core, target: Target, record: StoredRecor
       plain: snapshot.plain,
       size: snapshot.size + target.nearKey.length * 2,
       loadedAt: now - Math.max(0, head.ttl + head.grace - record.remaining) - head.cost,
-      freshUntil: now + Math.min(fresh, near),
-      deadAt: now + Math.min(record.remaining, near),
+      freshUntil: now + fresh,
+      deadAt: now + record.remaining,
+      ttl: head.ttl,
       cost: head.cost,
       early: target.policy.early * EARLY_REACH,
       stamps: head.stamps,
       mark: head.mark,
-      epoch,
     })
     return { state: fresh > 0 ? 'fresh' : 'stale', entry }
   } catch (error) {

@@ -1,7 +1,7 @@
 import { type Cache, createEngine } from './cache.ts'
 import { type Candidate, detect, type Probe } from './detect.ts'
 import { readSettings, type Settings } from './environment.ts'
-import { type AnyPolicy, type CacheOptions } from './options.ts'
+import { type AnyPolicy, type CacheOptions, numberOption } from './options.ts'
 import { fileStore } from './stores/file/store.ts'
 import { probeDirectory } from './stores/file/probe.ts'
 import { nearStore } from './stores/memory.ts'
@@ -69,9 +69,10 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
   ]
 }
 
-/** A wrong budget is the caller's mistake, told at once, and not a reason to pass the directory over. */
-function checkFileOptions({ files, backend }: CacheOptions): void {
-  if (files !== undefined || backend === 'filesystem') void fileStore({ dir: '.', ...files })
+/** A wrong budget is the caller's mistake, told at once, and no reason to pass the directory over. */
+function checkFileOptions({ files }: CacheOptions): void {
+  if (files?.maxBytes !== undefined) numberOption('files.maxBytes', files.maxBytes, 2 ** 20, Number.MAX_SAFE_INTEGER)
+  if (files?.maxFiles !== undefined) numberOption('files.maxFiles', files.maxFiles, 500, Number.MAX_SAFE_INTEGER)
 }
 
 /**

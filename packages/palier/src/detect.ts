@@ -1,4 +1,4 @@
-import { type Clock, patiently } from './clock.ts'
+import { type Clock, within } from './clock.ts'
 import { messageOf } from './link.ts'
 import type { BackendChoice } from './options.ts'
 import type { SharedStore } from './store.ts'
@@ -55,36 +55,39 @@ export async function detect(
   }
   for (const candidate of candidates.slice(start)) {
     const began = clock.now()
-    const probe = await prove(candidate, clock, Math.max(LEAST_BUDGET, endAt - began))
+    const found = await tryOut(candidate, clock, Math.max(LEAST_BUDGET, endAt - began))
     const ms = Math.round(clock.now() - began)
     const { backend } = candidate
-    if (!probe.ok) {
-      trace.push({ backend, outcome: 'refused', why: probe.why, hint: probe.hint, ms })
+    if (!found.ok) {
+      trace.push({ backend, outcome: 'refused', why: found.why, hint: found.hint, ms })
       continue
     }
-    trace.push({ backend, outcome: 'chosen', why: probe.detail, ms })
+    trace.push({ backend, outcome: 'chosen', why: found.detail, ms })
     const fellBack = choice !== 'auto' && backend !== choice
-    return { backend, why: sentence(trace), trace, store: candidate.open(), fellBack }
+    return { backend, why: sentence(trace), trace, store: found.store, fellBack }
   }
   return { backend: 'memory', why: 'nothing else could be used', trace, store: undefined, fellBack: choice !== 'auto' }
 }
 
-async function prove(candidate: Candidate, clock: Clock, budget: number): Promise<Probe> {
-  const late: Probe = {
+type Opened = { readonly ok: true; readonly detail: string; readonly store: SharedStore | undefined }
+type Refusal = Extract<Probe, { ok: false }>
+
+async function tryOut(candidate: Candidate, clock: Clock, budget: number): Promise<Opened | Refusal> {
+  const late: Refusal = {
     ok: false,
     why: `no answer within ${Math.round(budget)} ms`,
     hint: 'a firewall that drops packets, or a disk that hangs, looks like this',
   }
-  let cancel: () => void = () => undefined
-  const timeout = new Promise<Probe>(resolve => {
-    cancel = patiently(clock, budget, () => resolve(late))
-  })
   try {
-    return await Promise.race([candidate.probe(budget), timeout])
+    const probe = await within<Probe>(
+      clock,
+      budget,
+      () => candidate.probe(budget),
+      () => late,
+    )
+    return probe.ok ? { ok: true, detail: probe.detail, store: candidate.open() } : probe
   } catch (cause) {
     return { ok: false, why: messageOf(cause), hint: 'see the reason' }
-  } finally {
-    cancel()
   }
 }
 

@@ -19,11 +19,13 @@ export class Entry {
   deadAt: number
   /** Until here a reader may take the value without another thought; never after `freshUntil`. */
   quickUntil: number
+  /** Its whole ttl, for whoever gives it that again. */
+  readonly ttl: number
   /** How long its load took: what early refresh reckons with. */
   readonly cost: number
   readonly stamps: readonly Stamped[]
   readonly mark: number
-  /** The epoch of the stamps at which this entry was last found alive. */
+  /** The epoch of the stamps at which this entry was last found alive; 0: never yet. */
   epoch: number
   /** After a failed refresh: no new try before this. */
   retryAt = 0
@@ -36,11 +38,27 @@ export class Entry {
     this.loadedAt = Math.trunc(init.loadedAt)
     this.freshUntil = Math.trunc(init.freshUntil)
     this.deadAt = Math.trunc(init.deadAt)
+    this.ttl = Math.trunc(init.ttl)
     this.cost = Math.trunc(init.cost)
     this.stamps = init.stamps
     this.mark = init.mark
-    this.epoch = init.epoch
+    this.epoch = 0
     this.quickUntil = init.plain ? this.freshUntil - Math.trunc(init.early * this.cost) : 0
+  }
+
+  /** How long past its ttl it may be served. */
+  get grace(): number {
+    return this.deadAt - this.freshUntil
+  }
+
+  /** The entry as somebody may hold it who must look again at `until`. */
+  limitedTo(until: number): Entry {
+    if (until >= this.deadAt) return this
+    const freshUntil = Math.min(this.freshUntil, until)
+    const copy = new Entry({ ...this, freshUntil, deadAt: until, early: 0 })
+    copy.quickUntil = Math.min(this.quickUntil, until)
+    copy.retryAt = this.retryAt
+    return copy
   }
 }
 
@@ -51,12 +69,12 @@ export interface EntryInit {
   readonly loadedAt: number
   readonly freshUntil: number
   readonly deadAt: number
+  readonly ttl: number
   readonly cost: number
   /** How many times its cost before the end an early refresh may begin; 0 for never. */
   readonly early: number
   readonly stamps: readonly Stamped[]
   readonly mark: number
-  readonly epoch: number
 }
 
 /**

@@ -90,7 +90,7 @@ export const HIDDEN = '***'
 
 /** A Redis URL without its password and query. */
 export function shownUrl(url: string): string {
-  if (!URL.canParse(url)) return '(not a URL)'
+  if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) return '(not a Redis URL)'
   const { protocol, username, password, host, pathname } = new URL(url)
   const user = password === '' ? username : `${username}:${HIDDEN}`
   return `${protocol}//${user === '' ? '' : `${user}@`}${host}${pathname === '/' ? '' : pathname}`

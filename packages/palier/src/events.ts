@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { ErrorCode } from './errors.ts'
+import { badOption, type ErrorCode } from './errors.ts'
 
 /** Why a read found nothing to give. */
 export type MissReason = 'absent' | 'expired' | 'invalidated' | 'damaged' | 'store' | 'disabled' | 'forced'
@@ -50,7 +50,7 @@ const NAMES: readonly EventName[] = [
   'state',
 ]
 
-type AnyListener = (event: unknown) => void
+type AnyListener = (event: unknown) => unknown
 
 export function createEvents(namespace: string): Events {
   const sinks = new Map(
@@ -58,8 +58,14 @@ export function createEvents(namespace: string): Events {
   )
   const sinkOf = (name: EventName) => {
     const sink = sinks.get(name)
-    if (sink === undefined) throw new TypeError(`no event is named ${name}; there are ${NAMES.join(', ')}`)
+    if (sink === undefined) throw badOption('event', NAMES.join(', '), name)
     return sink
+  }
+  const report = (name: EventName, cause: unknown): void => {
+    // A throwing error listener must not call itself for ever.
+    if (name === 'error') return
+    const message = `a listener of "${name}" threw: ${cause instanceof Error ? cause.message : String(cause)}`
+    events.emit('error', { operation: 'listener', code: 'FACTORY', message, cause })
   }
   const events: Events = {
     wants(name) {
@@ -73,13 +79,11 @@ export function createEvents(namespace: string): Events {
       if (sink.channel.hasSubscribers) sink.channel.publish(told)
       for (const listener of sink.listeners) {
         try {
-          listener(told)
+          const result = listener(told)
+          // A listener may be an async function, whatever its type says.
+          if (result instanceof Promise) result.catch((cause: unknown) => report(name, cause))
         } catch (cause) {
-          // A throwing error listener must not call itself for ever.
-          if (name !== 'error') {
-            const message = `a listener of "${name}" threw: ${cause instanceof Error ? cause.message : String(cause)}`
-            events.emit('error', { operation: 'listener', code: 'FACTORY', message, cause })
-          }
+          report(name, cause)
         }
       }
     },

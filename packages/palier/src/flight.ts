@@ -29,6 +29,8 @@ export class Flight {
   readonly startedAt: number
   detached = false
   captured: Captured | undefined
+  /** The stamps could not be had: what was invalidated since it began cannot be told. */
+  blind = false
   /** Tags the factory named itself: joiners who came after one of them changed may not use the result. */
   late: readonly string[] = []
   /** Something older that may be served if the load fails or is slow. */

@@ -1,6 +1,8 @@
 import type { Bus } from './bus.ts'
 import { type Core, reportError, type Trust } from './core.ts'
 import { decodeMessage } from './message.ts'
+import { sweepNear } from './sweep.ts'
+import { NAMESPACE } from './tags.ts'
 import { typeOfKey } from './types.ts'
 
 /** Nothing is shared, so nothing can be missed. */
@@ -29,12 +31,28 @@ function forgetEntry(core: Core, full: string): void {
   else type.subjects.delete(id)
 }
 
+/**
+ * A new rule may be dropped again before an entry it killed is ever read here: what the near tier holds is judged now. If
+ * the rule cannot be had, everything near might be dead.
+ */
+function sweepRules(core: Core): void {
+  core.stamps
+    .know([NAMESPACE])
+    .then(() => sweepNear(core))
+    .catch((error: unknown) => {
+      reportError(core, 'stamps', error)
+      forgetEverything(core)
+    })
+}
+
 function hear(core: Core, text: string): void {
   const message = decodeMessage(text)
-  if (message === undefined) forgetEverything(core)
+  if (message === undefined || message.kind === 'flush') forgetEverything(core)
   else if (message.kind === 'made') core.stamps.forgetKnown(message.names)
-  else if (message.kind === 'stamps') core.stamps.forget(message.names)
-  else for (const full of message.names) forgetEntry(core, full)
+  else if (message.kind === 'stamps') {
+    core.stamps.forget(message.names)
+    if (message.names.includes(NAMESPACE)) sweepRules(core)
+  } else for (const full of message.names) forgetEntry(core, full)
 }
 
 /** Begins to hear the other caches; tries again until it can, or the cache is closed. Resolves after the first try. */
@@ -46,12 +64,14 @@ export async function listen(core: Core, bus: Bus, changed: () => void): Promise
       lost(reason) {
         forgetEverything(core)
         core.events.emit('flush', { reason })
+        changed()
       },
     })
     core.trust = bus
   } catch (error) {
     reportError(core, 'bus', error)
-    core.clock.after(ATTACH_EVERY, () => void listen(core, bus, changed))
+    const again = core.clock.after(ATTACH_EVERY, () => void listen(core, bus, changed))
+    core.closed.signal.addEventListener('abort', again, { once: true })
   }
   changed()
 }

@@ -31,7 +31,8 @@ export function checkUnprotected(what: string, name: string, prefixes: readonly 
   }
 }
 
-function part(text: string): string {
+/** A text that holds no `:`, different for any two texts: what stands before a `:` in a longer name. */
+export function part(text: string): string {
   return text.includes(':') || text.includes('%') ? text.replace(/%/g, '%25').replace(/:/g, '%3A') : text
 }
 
@@ -90,7 +91,9 @@ export function logicalKey(type: string, key: string): string {
  * Whether `text` matches a pattern of `*` (any characters), `?` (one character) and `\` (the next one literally).
  * Linear backtracking to the last star only, so no pattern can be made slow.
  */
-export function matchesGlob(pattern: string, text: string): boolean {
+export function matchesGlob(glob: string, name: string): boolean {
+  const pattern = [...glob]
+  const text = [...name]
   let p = 0
   let t = 0
   let star = -1

@@ -1,4 +1,4 @@
-import { type Clock, patiently } from './clock.ts'
+import { type Clock, within } from './clock.ts'
 import { PalierError } from './errors.ts'
 import type { SharedStore } from './store.ts'
 
@@ -8,6 +8,8 @@ export type LinkState = 'detecting' | 'none' | 'up' | 'open'
 const FAILURES_TO_OPEN = 3
 /** How long it is left alone before one call may try again. */
 const OPEN_FOR = 1000
+/** Read to find out whether a store answers; no entry or stamp is ever named so. */
+export const TRIAL_KEY = 'palier:trial'
 
 export interface LinkHooks {
   /** The state changed; called after it did. */
@@ -35,6 +37,8 @@ export interface Link {
   call<T>(operation: (store: SharedStore) => Promise<T>): Promise<T>
   /** Ends `detecting`. */
   settle(store: SharedStore | undefined, reason: string): void
+  /** Ends the trials. */
+  close(): void
 }
 
 export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Link {
@@ -48,6 +52,8 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
   let store: SharedStore | undefined
   let failures = 0
   let tryAt = 0
+  let closed = false
+  let cancelTrial: (() => void) | undefined
 
   const become = (next: LinkState, why: string): void => {
     if (state === next) return
@@ -60,7 +66,20 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
   const failed = (error: PalierError): void => {
     failures++
     tryAt = clock.now() + OPEN_FOR
-    if (failures >= FAILURES_TO_OPEN) become('open', error.message)
+    if (failures < FAILURES_TO_OPEN) return
+    become('open', error.message)
+    armTrial()
+  }
+
+  /** Without anybody asking, the store is tried once a second: a quiet cache must find it again too. */
+  const armTrial = (): void => {
+    if (closed || cancelTrial !== undefined) return
+    cancelTrial = clock.after(OPEN_FOR, () => {
+      cancelTrial = undefined
+      if (state !== 'open') return
+      if (usable()) call(one => one.get(TRIAL_KEY)).catch(() => undefined)
+      armTrial()
+    })
   }
 
   const succeeded = (): void => {
@@ -77,31 +96,33 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
     // Claimed before the answer is known, so that a store left alone gets one trial call, not a herd of them.
     if (state === 'open') tryAt = clock.now() + OPEN_FOR
     const target = store
-    return new Promise<T>((resolve, reject) => {
-      const cancel = patiently(clock, deadline, () => {
-        const error = new PalierError('PALIER_STORE_TIMEOUT', `${target.name} did not answer within ${deadline} ms`)
-        failed(error)
-        reject(error)
-      })
-      operation(target).then(
-        value => {
-          cancel()
-          succeeded()
-          resolve(value)
-        },
-        (cause: unknown) => {
-          cancel()
-          const error =
-            cause instanceof PalierError
-              ? cause
-              : new PalierError('PALIER_STORE_FAILED', `${target.name} failed: ${messageOf(cause)}`, { cause })
-          // A refused write is an answer: reads go on, and the store is not to be left alone for it.
-          if (error.code === 'PALIER_STORE_REFUSED') succeeded()
-          else failed(error)
-          reject(error)
-        },
-      )
-    })
+    let judged = false
+    /** Only the first word counts: an answer after the deadline is no success, a failure after it no second one. */
+    const judge = (verdict: () => void): void => {
+      if (!judged) verdict()
+      judged = true
+    }
+    const late = (): never => {
+      const error = new PalierError('PALIER_STORE_TIMEOUT', `${target.name} did not answer within ${deadline} ms`)
+      judge(() => failed(error))
+      throw error
+    }
+    const work = async (): Promise<T> => {
+      try {
+        const value = await operation(target)
+        judge(succeeded)
+        return value
+      } catch (cause) {
+        const error =
+          cause instanceof PalierError
+            ? cause
+            : new PalierError('PALIER_STORE_FAILED', `${target.name} failed: ${messageOf(cause)}`, { cause })
+        // A refused write is an answer: reads go on, and the store is not to be left alone for it.
+        judge(error.code === 'PALIER_STORE_REFUSED' ? succeeded : () => failed(error))
+        throw error
+      }
+    }
+    return within(clock, deadline, work, late)
   }
 
   return {
@@ -124,6 +145,10 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
       store = chosen
       become(chosen === undefined ? 'none' : 'up', why)
       finish()
+    },
+    close() {
+      closed = true
+      cancelTrial?.()
     },
   }
 }

@@ -5,6 +5,7 @@ import {
   keepNear,
   makeEntry,
   nearEntry,
+  nearTrusted,
   reportError,
   snapshotOf,
   stampNames,
@@ -18,6 +19,7 @@ import { PalierError } from './errors.ts'
 import type { MissReason } from './events.ts'
 import { type Captured, Flight, type Landing } from './flight.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
+import { messageOf } from './link.ts'
 import { textList } from './options.ts'
 import { recordHead } from './record.ts'
 import { readValue } from './snapshot.ts'
@@ -69,6 +71,7 @@ export async function load(
 ): Promise<Landing> {
   await core.link.settled
   flight.captured = await captureNow(core, target)
+  flight.blind = flight.captured === undefined
   const old = await nearEntry(core, target)
   if (old !== undefined && mode !== 'anew') flight.stale = old
   const seat = await takeSeat(core, target, flight, mode, old)
@@ -79,6 +82,14 @@ export async function load(
 /** Undefined when the store could not be asked for a stamp: then nothing loaded now may be stored. */
 async function captureNow(core: Core, target: Target): Promise<Captured | undefined> {
   const names = stampNames(target)
+  if (!nearTrusted(core)) {
+    try {
+      await core.stamps.refresh(names)
+    } catch (error) {
+      reportError(core, 'stamps', error, target)
+      return undefined
+    }
+  }
   // A stamp may be invalidated while the store is asked for it, and again; that many in a row is a store to give up on.
   for (let attempt = 0; attempt < 20; attempt++) {
     const captured = core.stamps.capture(names)
@@ -100,7 +111,7 @@ async function takeSeat(
   mode: LoadMode,
   old: Entry | undefined,
 ): Promise<Seat> {
-  const missing: MissReason = mode === 'anew' ? 'forced' : old === undefined ? 'absent' : 'expired'
+  const missing: MissReason = mode === 'anew' ? 'forced' : old === undefined && !target.lapsed ? 'absent' : 'expired'
   if (core.link.store === undefined) return { stores: flight.captured !== undefined, reason: missing }
   if (flight.captured === undefined || !core.link.usable() || core.outbox.has(target.full)) {
     return { stores: false, reason: 'store' }
@@ -160,7 +171,6 @@ function sameHead(head: Uint8Array, seen: Uint8Array | undefined): boolean {
 }
 
 function hit(core: Core, entry: Entry): Landing {
-  core.sharedCounters.hits++
   return { entry, raw: undefined, outcome: 'hit', tier: core.link.store?.name ?? '', reason: 'absent' }
 }
 
@@ -193,27 +203,29 @@ async function runFactory(
   flight.abandon = release
   const wishes: Wishes = { ttl: undefined, tags: [], skip: false }
   const startedAt = core.clock.now()
-  let stored = false
+  let kept: Kept = NOT_KEPT
   try {
     flight.begin()
     const raw = await factory(createContext(core, target, flight, wishes))
     const cost = core.clock.now() - startedAt
     counters.loads++
     counters.load.add(cost)
+    flight.late = wishes.tags.map(tagStamp)
     const entry =
       wishes.skip || raw === undefined
         ? undefined
         : await buildEntry(core, target, flight, raw, { startedAt, cost, wishes })
-    if (entry !== undefined && seat.stores) stored = await store(core, target, flight, entry, token)
-    core.events.emit('load', { type: target.type.name, key: target.key, ms: cost, stored })
+    if (entry !== undefined && seat.stores) kept = await store(core, target, flight, entry, token)
+    core.events.emit('load', { type: target.type.name, key: target.key, ms: cost, stored: kept.near })
     return { entry: entry?.entry, raw, outcome: 'miss', tier: 'source', reason: seat.reason }
   } catch (error) {
     counters.loadErrors++
     const old = flight.stale
-    if (old !== undefined) throttle(core, target, old)
+    if (old !== undefined && !flight.detached) throttle(core, target, old)
     throw error
   } finally {
-    if (stored && token !== undefined) core.leases.drop(token)
+    // A commit has ended the lease itself; anything else leaves it to be given back.
+    if (kept.committed && token !== undefined) core.leases.drop(token)
     else release()
   }
 }
@@ -280,7 +292,7 @@ async function buildEntry(
     const captured = { stamps, mark: early?.mark ?? 0 }
     const base = loaded.wishes.ttl ?? (raw === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl)
     const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
-    const from = { snapshot, captured, loadedAt: loaded.startedAt, cost: loaded.cost, ttl }
+    const from = { snapshot, captured, loadedAt: loaded.startedAt, cost: loaded.cost, ttl, grace: policy.grace }
     return { entry: makeEntry(core, target, from), bytes: () => toRecord(core, target, from), ttl, sure }
   } catch (error) {
     reportError(core, 'encode', error, target)
@@ -288,31 +300,42 @@ async function buildEntry(
   }
 }
 
-/** Keeps a loaded entry where that is right. True when a later read will find it. */
+interface Kept {
+  /** A later read in this process will find it. */
+  readonly near: boolean
+  /** The shared store has it, and the lease is over. */
+  readonly committed: boolean
+}
+
+const NOT_KEPT: Kept = { near: false, committed: false }
+
+/** Keeps a loaded entry where that is right. */
 async function store(
   core: Core,
   target: Target,
   flight: Flight,
   built: Built,
   token: string | undefined,
-): Promise<boolean> {
-  if (!built.sure) return false
-  let kept = true
+): Promise<Kept> {
+  const isAlive = (): boolean => core.stamps.judge(built.entry, target.type.name, target.key) === 'alive'
+  // What is dead by now must not even reach the store: a sweep may have passed there already.
+  if (!built.sure || !isAlive()) return NOT_KEPT
+  let committed = false
   if (token !== undefined) {
     try {
       const bytes = await built.bytes()
-      kept = await core.link.call(one => one.commit(target.full, token, bytes, built.ttl + target.policy.grace))
-      if (kept) core.sharedCounters.bytesWritten += bytes.length
+      const ttl = built.ttl + target.policy.grace
+      committed = await core.link.call(one => one.commit(target.full, token, bytes, ttl))
+      if (!committed) return NOT_KEPT
+      core.sharedCounters.bytesWritten += bytes.length
     } catch (error) {
       // The store is full or gone, but nobody voided the lease: the near tier may keep what a bus still guards.
       reportError(core, 'commit', error, target)
     }
   }
-  if (!kept || flight.detached) return false
-  if (core.stamps.judge(built.entry, target.type.name, target.key) !== 'alive') return false
-  built.entry.epoch = core.stamps.epoch
+  if (flight.detached || !isAlive()) return { near: false, committed }
   keepNear(core, target, built.entry)
-  return true
+  return { near: true, committed }
 }
 
 /** Reads the shared tier alone, as one flight; `batched` is the record when it was asked for together with others. */
@@ -351,7 +374,9 @@ export async function read(
 export function joinable(core: Core, target: Target): Flight | undefined {
   const flight = core.loads.find(target.full)
   if (flight === undefined) return undefined
-  if (flight.epoch === core.stamps.epoch || flight.captured === undefined) return flight
+  if (flight.epoch === core.stamps.epoch) return flight
+  // Not yet captured: its load has not begun, and will begin after whatever changed.
+  if (flight.captured === undefined) return flight.blind ? undefined : flight
   return core.stamps.judge(flight.captured, target.type.name, target.key) === 'alive' ? flight : undefined
 }
 
@@ -388,17 +413,17 @@ export function awaitLanding(core: Core, target: Target, flight: Flight, result:
         finish(() => {
           const old = usableStale(core, target, flight)
           if (old === undefined) return reject(error)
-          core.events.emit('error', {
-            operation: 'factory',
-            code: 'FACTORY',
-            message: String(error),
-            key: target.key,
-            cause: error,
-          })
+          reportFactory(core, target, error)
           return resolve(servedStale(core, target, old, 'error'))
         }),
     )
   })
+}
+
+/** A factory's failure that its caller is not told of, because a value could be given. */
+export function reportFactory(core: Core, target: Target, cause: unknown): void {
+  const message = messageOf(cause)
+  core.events.emit('error', { operation: 'factory', code: 'FACTORY', message, key: target.key, cause })
 }
 
 function usableStale(core: Core, target: Target, flight: Flight): Entry | undefined {

@@ -5,6 +5,11 @@ import type { Logger } from './options.ts'
 /** The same failure is a line at most this often: an outage is not a flood. */
 const QUIET = 60_000
 
+/** Texts of other software are quoted in these lines; none of them may begin a line of its own. */
+function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+}
+
 /** Writes errors and changes of state, a line each. Returns what ends it. */
 export function attachLogger(events: Events, logger: Logger | false, clock: Clock): () => void {
   if (logger === false) return () => undefined
@@ -19,10 +24,10 @@ export function attachLogger(events: Events, logger: Logger | false, clock: Cloc
     last.set(kind, { at: clock.now(), hushed: 0 })
     const more =
       before === undefined || before.hushed === 0 ? '' : ` (and ${before.hushed} more like it in the last minute)`
-    logger.warn(`[CACHE ERROR] ${namespace}: ${operation}: ${code}: ${message}${more}`)
+    logger.warn(oneLine(`[CACHE ERROR] ${namespace}: ${operation}: ${code}: ${message}${more}`))
   })
   const offState = events.on('state', ({ state, reason, namespace }) => {
-    const line = `[CACHE] ${namespace}: ${state}: ${reason}`
+    const line = oneLine(`[CACHE] ${namespace}: ${state}: ${reason}`)
     if (state === 'HEALTHY' || state === 'WARMING') logger.info(line)
     else logger.warn(line)
   })

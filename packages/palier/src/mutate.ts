@@ -6,6 +6,7 @@ import {
   makeEntry,
   type NewEntry,
   nearNow,
+  nearTrusted,
   type Reading,
   reportError,
   snapshotOf,
@@ -18,8 +19,10 @@ import { PalierError } from './errors.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
 import { encodeMessage } from './message.ts'
 import { textList } from './options.ts'
+import type { Delivery } from './outbox.ts'
 import { readValue, type Snapshot } from './snapshot.ts'
-import { tagStamp } from './tags.ts'
+import { sweepBehind } from './sweep.ts'
+import { NAMESPACE, tagStamp } from './tags.ts'
 
 /** What became of a mutation. Nothing is claimed that was not acknowledged. */
 export interface Receipt {
@@ -51,17 +54,24 @@ function forgetNear(core: Core, target: Target): void {
 /** Deletes at the store, or leaves the deletion in the outbox. */
 async function deleteShared(core: Core, targets: readonly Target[]): Promise<Receipt['shared']> {
   const keys = targets.map(target => target.full)
-  const deliver = (key: string) => async (): Promise<void> => {
+  const deliveries = keys.map(key => async (): Promise<void> => {
     await core.link.call(store => store.delete([key]))
     core.tell(encodeMessage({ kind: 'keys', names: [key] }))
-  }
-  for (const key of keys) core.outbox.put(key, deliver(key))
+  })
+  keys.forEach((key, i) => {
+    const deliver = deliveries[i]
+    if (deliver !== undefined) core.outbox.put(key, deliver)
+  })
   try {
     await core.link.call(store => store.delete(keys))
-    for (const key of keys) core.outbox.drop(key)
+    keys.forEach((key, i) => core.outbox.drop(key, deliveries[i]))
     core.tell(encodeMessage({ kind: 'keys', names: keys }))
     return 'acked'
   } catch (error) {
+    keys.forEach((key, i) => {
+      const deliver = deliveries[i]
+      if (deliver !== undefined) core.outbox.failed(key, deliver)
+    })
     reportError(core, 'delete', error, targets[0])
     return 'pending'
   }
@@ -99,9 +109,10 @@ async function newEntry(core: Core, target: Target, { snapshot, tags }: Given): 
   const base = snapshot.value === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl
   const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
   const loadedAt = core.clock.now()
+  if (!nearTrusted(core)) await core.stamps.refresh(names)
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const captured = core.stamps.capture(names)
-    if (captured !== undefined) return { snapshot, captured, loadedAt, cost: 0, ttl }
+    if (captured !== undefined) return { snapshot, captured, loadedAt, cost: 0, ttl, grace: policy.grace }
     await core.stamps.know(names)
   }
   throw new PalierError('PALIER_STORE_FAILED', 'the stamps of the entry change without end')
@@ -138,16 +149,19 @@ interface Written {
 /** A set the store did not take becomes a deletion: the old value must not come back, and the new one is not promised. */
 async function setShared(core: Core, target: Target, copy: Given): Promise<Written> {
   let entry: NewEntry | undefined
+  const before = core.outbox.find(target.full)
   try {
     entry = await newEntry(core, target, copy)
     const bytes = await toRecord(core, target, entry)
     const ttl = entry.ttl + target.policy.grace
     await core.link.call(store => store.set(target.full, bytes, ttl))
-    core.outbox.drop(target.full)
+    core.outbox.drop(target.full, before)
     core.sharedCounters.bytesWritten += bytes.length
     core.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
     return { entry, shared: 'acked' }
   } catch (error) {
+    // A value too large once encoded is the caller's, and what was there before stays.
+    if (error instanceof PalierError && !error.code.startsWith('PALIER_STORE_')) throw error
     reportError(core, 'set', error, target)
     const refused = error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED'
     const deleted = await deleteShared(core, [target])
@@ -176,17 +190,21 @@ async function change(core: Core, target: Target, decide: Change, prepare: () =>
   }
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const token = newToken()
+    const waiting = core.outbox.find(target.full)
     const { record } = await core.link.call(store => store.claim(target.full, { token, ttl: LEASE_TTL, steal: true }))
     const reading: Reading =
-      record === undefined ? { state: 'dead', reason: 'absent' } : await fromRecord(core, target, record)
+      record === undefined || waiting !== undefined
+        ? { state: 'dead', reason: 'absent' }
+        : await fromRecord(core, target, record)
     const next = decide(reading.state === 'dead' ? undefined : reading.entry)
     if (next === undefined) {
       await core.link.call(store => store.release(target.full, token))
       return false
     }
     const bytes = await toRecord(core, target, next)
-    const ttl = Math.max(1, next.ttl + target.policy.grace)
+    const ttl = Math.max(1, next.ttl + next.grace)
     if (await core.link.call(store => store.commit(target.full, token, bytes, ttl))) {
+      core.outbox.drop(target.full, waiting)
       forgetNear(core, target)
       keepNear(core, target, makeEntry(core, target, next))
       core.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
@@ -227,25 +245,41 @@ export async function addValue(core: Core, target: Target, value: unknown): Prom
 }
 
 /** The entry again with another ttl; its stamps and value stay. */
-function again(before: Entry, ttl: number): NewEntry {
+function again(before: Entry, ttl: number, grace: number): NewEntry {
   const snapshot = { value: before.value, size: before.size, plain: before.plain }
   const captured = { stamps: before.stamps, mark: before.mark }
-  return { snapshot, captured, loadedAt: before.loadedAt, cost: before.cost, ttl }
+  return { snapshot, captured, loadedAt: before.loadedAt, cost: before.cost, ttl, grace }
 }
 
 const nothing = (): Promise<void> => Promise.resolve()
 
-/** Gives a fresh entry its whole ttl again, counted from now. False when there is none. */
-export function touchEntry(core: Core, target: Target): Promise<boolean> {
-  const decide: Change = before =>
-    before !== undefined && core.clock.now() < before.freshUntil ? again(before, target.policy.ttl) : undefined
-  return changed(core, 'touch', target, () => change(core, target, decide, nothing))
+/** `change` for what is there: whoever is loading an absent key keeps the lease. */
+async function changePresent(core: Core, target: Target, decide: Change): Promise<boolean> {
+  await core.link.settled
+  if (core.link.store !== undefined && (await core.link.call(store => store.get(target.full))) === undefined)
+    return false
+  return change(core, target, decide, nothing)
 }
 
-/** Ends the freshness of an entry now; during its grace it may still be served. False when there is none. */
-export function expireEntry(core: Core, target: Target): Promise<boolean> {
-  const decide: Change = before => (before === undefined ? undefined : again(before, 0))
-  return changed(core, 'expire', target, () => change(core, target, decide, nothing))
+/** Times that a call gives instead of the entry's own. */
+export interface Times {
+  readonly ttl: number | undefined
+  readonly grace: number | undefined
+}
+
+/** Gives a fresh entry its whole ttl again, or the one given, counted from now. False when there is none. */
+export function touchEntry(core: Core, target: Target, times: Times): Promise<boolean> {
+  const decide: Change = before =>
+    before !== undefined && core.clock.now() < before.freshUntil
+      ? again(before, times.ttl ?? before.ttl, times.grace ?? before.grace)
+      : undefined
+  return changed(core, 'touch', target, () => changePresent(core, target, decide))
+}
+
+/** Ends the freshness of an entry now; during its grace, or the one given, it may still be served. False when there is none. */
+export function expireEntry(core: Core, target: Target, times: Times): Promise<boolean> {
+  const decide: Change = before => (before === undefined ? undefined : again(before, 0, times.grace ?? before.grace))
+  return changed(core, 'expire', target, () => changePresent(core, target, decide))
 }
 
 /** Gives groups new stamps: everything in them is dead, at once here and as soon as they hear elsewhere. */
@@ -253,49 +287,51 @@ export async function renewStamps(core: Core, names: readonly string[]): Promise
   await core.link.settled
   core.stamps.renew(names)
   if (core.link.store === undefined) return { local: true, shared: 'none' }
-  const deliver = (name: string) => async (): Promise<void> => {
-    await core.stamps.share([name])
-    core.stamps.pin(name, false)
-    core.tell(encodeMessage({ kind: 'stamps', names: [name] }))
+  const slot = (name: string): string => `stamp ${name}`
+  const deliveries = new Map<string, Delivery>()
+  /** The stamps are in the store: nothing here is believed over it any more, unless something newer waits. */
+  const acknowledge = (done: readonly string[], changed: readonly string[]): void => {
+    for (const name of done) {
+      core.outbox.drop(slot(name), deliveries.get(name))
+      core.stamps.pin(name, core.outbox.has(slot(name)))
+    }
+    core.stamps.forget(changed)
+    core.tell(encodeMessage({ kind: 'stamps', names: done }))
   }
   for (const name of names) {
+    const deliver = async (): Promise<void> => acknowledge([name], await core.stamps.share([name]))
+    deliveries.set(name, deliver)
     core.stamps.pin(name, true)
-    core.outbox.put(`stamp ${name}`, deliver(name))
+    core.outbox.put(slot(name), deliver)
   }
   try {
-    await core.stamps.share(names)
+    acknowledge(names, await core.stamps.share(names))
+    return { local: true, shared: 'acked' }
   } catch (error) {
+    for (const [name, deliver] of deliveries) core.outbox.failed(slot(name), deliver)
     reportError(core, 'invalidate', error)
     return { local: true, shared: 'pending' }
   }
-  for (const name of names) {
-    core.stamps.pin(name, false)
-    core.outbox.drop(`stamp ${name}`)
-  }
-  core.tell(encodeMessage({ kind: 'stamps', names }))
-  return { local: true, shared: 'acked' }
 }
 
-/** Makes a pattern a rule that kills; resolves with its number once the store has it. */
-export async function addPattern(
-  core: Core,
-  glob: string,
-  type: string | undefined,
-): Promise<{ receipt: Receipt; rule: number | undefined }> {
+/** Makes a pattern a rule that kills, and sweeps behind it once the store has it. */
+export async function addPattern(core: Core, glob: string, type: string | undefined): Promise<Receipt> {
   await core.link.settled
   const share = core.stamps.addRule(glob, type)
-  if (core.link.store === undefined) return { receipt: { local: true, shared: 'none' }, rule: await share() }
   const deliver = async (): Promise<void> => {
-    await share()
-    core.tell(encodeMessage({ kind: 'stamps', names: ['ns'] }))
+    const rule = await share()
+    if (core.link.store !== undefined) core.tell(encodeMessage({ kind: 'stamps', names: [NAMESPACE] }))
+    sweepBehind(core, type, rule)
   }
   try {
-    const rule = await share()
-    core.tell(encodeMessage({ kind: 'stamps', names: ['ns'] }))
-    return { receipt: { local: true, shared: 'acked' }, rule }
+    await deliver()
+    return { local: true, shared: core.link.store === undefined ? 'none' : 'acked' }
   } catch (error) {
-    core.outbox.put(`pattern ${type ?? ''}:${glob}`, deliver)
+    // A slot of its own: each rule that waits goes on killing until it is delivered.
+    const slot = `pattern ${newToken()}`
+    core.outbox.put(slot, deliver)
+    core.outbox.failed(slot, deliver)
     reportError(core, 'invalidate', error)
-    return { receipt: { local: true, shared: 'pending' }, rule: undefined }
+    return { local: true, shared: 'pending' }
   }
 }

@@ -1,5 +1,7 @@
 import type { Clock } from './clock.ts'
 
+export type Delivery = () => Promise<void>
+
 /** How often what waits is tried again. */
 const RETRY_EVERY = 500
 
@@ -9,20 +11,34 @@ const RETRY_EVERY = 500
  * entry per target, the newest counts.
  */
 export interface Outbox {
+  /** Deliveries that failed and wait to be tried again. */
   readonly size: number
   /** True while the shared store may still hold what was deleted under this target. */
   has(target: string): boolean
-  /** Keeps `deliver` until it resolves, trying it now and then. */
-  put(target: string, deliver: () => Promise<void>): void
-  /** A newer, acknowledged mutation of the target makes the waiting one moot. */
-  drop(target: string): void
-  /** Tries everything that waits, one after the other; stops at the first that fails. Never rejects. */
+  /** What was put under this target: the one `drop` may name. */
+  find(target: string): Delivery | undefined
+  /** A delivery is about to be made by the caller, who then says `drop` or `failed`. The newest of a target counts. */
+  put(target: string, deliver: Delivery): void
+  /** The delivery failed: it waits, and is tried again now and then. */
+  failed(target: string, deliver: Delivery): void
+  /** This delivery is done or moot; a newer one under the same target stays. */
+  drop(target: string, deliver: Delivery | undefined): void
+  /** Tries everything that waits, one after the other, as long as the store may be called. Never rejects. */
   drain(): Promise<void>
   close(): void
 }
 
-export function createOutbox(clock: Clock): Outbox {
-  const waiting = new Map<string, () => Promise<void>>()
+export interface OutboxHooks {
+  /** False: no use trying now. */
+  usable(): boolean
+  /** Something waits now, or nothing does any more. */
+  changed(): void
+}
+
+export function createOutbox(clock: Clock, hooks: OutboxHooks): Outbox {
+  const known = new Map<string, Delivery>()
+  /** Those of the known that failed; what is being tried for the first time is nobody's trouble yet. */
+  const waiting = new Set<string>()
   let draining: Promise<void> | undefined
   let cancel: (() => void) | undefined
   let closed = false
@@ -36,14 +52,16 @@ export function createOutbox(clock: Clock): Outbox {
   }
 
   async function drainAll(): Promise<void> {
-    for (const [target, deliver] of waiting) {
+    for (const target of waiting) {
+      const deliver = known.get(target)
       try {
-        await deliver()
+        await deliver?.()
       } catch {
         // The failure was reported when it first happened; what matters now is that the target stays.
-        return
+        if (!hooks.usable()) return
+        continue
       }
-      if (waiting.get(target) === deliver) waiting.delete(target)
+      outbox.drop(target, deliver)
     }
   }
 
@@ -51,12 +69,20 @@ export function createOutbox(clock: Clock): Outbox {
     get size() {
       return waiting.size
     },
-    has: target => waiting.size > 0 && waiting.has(target),
-    put(target, deliver) {
-      waiting.set(target, deliver)
+    has: target => known.size > 0 && known.has(target),
+    find: target => known.get(target),
+    put: (target, deliver) => void known.set(target, deliver),
+    failed(target, deliver) {
+      if (known.get(target) !== deliver) return
+      waiting.add(target)
       arm()
+      if (waiting.size === 1) hooks.changed()
     },
-    drop: target => void waiting.delete(target),
+    drop(target, deliver) {
+      if (deliver === undefined || known.get(target) !== deliver) return
+      known.delete(target)
+      if (waiting.delete(target) && waiting.size === 0) hooks.changed()
+    },
     drain() {
       draining ??= drainAll().finally(() => {
         draining = undefined

@@ -46,7 +46,7 @@ export interface Stats extends TypeStats {
 /** Sixteen buckets an octave from 0.1 µs on: constant memory, and no percentile off by more than 1/16 of an octave. */
 const PER_OCTAVE = 16
 const SMALLEST = 0.1
-const BUCKETS = 30 * PER_OCTAVE
+const BUCKETS = 40 * PER_OCTAVE
 
 export class Histogram {
   readonly #counts = new Uint32Array(BUCKETS)

@@ -1,6 +1,7 @@
 import { type Core, reportError } from './core.ts'
 import { entryPrefix, keyOf, splitEntryKey } from './key.ts'
-import { decodeRecord, type RecordHead } from './record.ts'
+import { LEASE_MAX_AGE, LEASE_TTL, newToken } from './lease.ts'
+import { decodeRecord, encodeRecord, type RecordHead, recordHead } from './record.ts'
 import { pause } from './clock.ts'
 
 /** Keys read and judged at a time, and the rest in between: a sweep is background work on a store others are using. */
@@ -20,14 +21,42 @@ async function deadOf(core: Core, heads: readonly RecordHead[]): Promise<readonl
     .map(head => head.key)
 }
 
-async function sweepBatch(core: Core, keys: readonly string[]): Promise<void> {
-  const records = await core.link.call(store => store.getMany(keys))
-  const heads = records.flatMap(record => (record === undefined ? [] : (decodeRecord(record.bytes) ?? [])))
-  const dead = await deadOf(core, heads)
-  if (dead.length > 0) await core.link.call(store => store.delete(dead))
+/**
+ * Takes away one dead entry and nothing newer: under a lease that is granted only while that very record is there, it is
+ * replaced by one that ends at once. A key whose lease is taken is being loaded, and left to that.
+ */
+async function bury(core: Core, { bytes, head }: Found): Promise<void> {
+  const token = newToken()
+  const claim = { token, ttl: LEASE_TTL, seen: recordHead(bytes) }
+  const { granted } = await core.link.call(store => store.claim(head.key, claim))
+  if (!granted) return
+  // With its stamps and mark it stays dead for its last millisecond.
+  const nothing = { ...head, ttl: 0, grace: 0, form: 0, size: 0 }
+  await core.link.call(store => store.commit(head.key, token, encodeRecord(nothing, new Uint8Array(0)), 1))
 }
 
-async function sweepNear(core: Core): Promise<void> {
+interface Found {
+  readonly bytes: Uint8Array
+  readonly head: RecordHead
+}
+
+async function sweepBatch(core: Core, keys: readonly string[]): Promise<void> {
+  const records = await core.link.call(store => store.getMany(keys))
+  const found = records.flatMap((record): Found[] => {
+    const head = record === undefined ? undefined : decodeRecord(record.bytes)
+    return record === undefined || head === undefined ? [] : [{ bytes: record.bytes, head }]
+  })
+  const dead = new Set(
+    await deadOf(
+      core,
+      found.map(one => one.head),
+    ),
+  )
+  await Promise.all(found.filter(one => dead.has(one.head.key)).map(one => bury(core, one)))
+}
+
+/** Takes dead entries out of the near tier. What cannot be judged stays, and is judged when it is read. */
+export async function sweepNear(core: Core): Promise<void> {
   let seen = 0
   for (const type of core.types.values()) {
     for (const space of [type.space, type.subjects]) {
@@ -54,15 +83,26 @@ async function sweep(core: Core, prefix: string): Promise<void> {
   }
 }
 
+function report(core: Core): (error: unknown) => void {
+  return error => {
+    if (!core.closed.signal.aborted) reportError(core, 'sweep', error)
+  }
+}
+
 /**
  * Deletes in the background what an invalidation has killed, so that dead entries take no room; the caller's answer
- * was right before. An entry refilled between the look and the deletion is merely a miss. `rule` is the pattern's
- * number, which may be dropped afterwards.
+ * was right before. `rule` is the number of a pattern: once no load that began before it can commit any more, a second
+ * sweep takes what was committed meanwhile, and the rule is dropped.
  */
-export function sweepBehind(core: Core, type: string | undefined, rule: number | undefined): void {
-  sweep(core, entryPrefix(core.namespace, type))
-    .then(() => (rule === undefined || core.closed.signal.aborted ? undefined : core.stamps.ruleSwept(rule)))
-    .catch((error: unknown) => {
-      if (!core.closed.signal.aborted) reportError(core, 'sweep', error)
-    })
+export function sweepBehind(core: Core, type: string | undefined, rule?: number): void {
+  const prefix = entryPrefix(core.namespace, type)
+  sweep(core, prefix).catch(report(core))
+  if (rule === undefined) return
+  const cancel = core.clock.after(LEASE_MAX_AGE + LEASE_TTL, () => {
+    core.closed.signal.removeEventListener('abort', cancel)
+    sweep(core, prefix)
+      .then(() => (core.closed.signal.aborted ? undefined : core.stamps.dropRule(rule)))
+      .catch(report(core))
+  })
+  core.closed.signal.addEventListener('abort', cancel, { once: true })
 }

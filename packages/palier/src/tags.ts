@@ -16,8 +16,8 @@ import type { StoredRecord } from './store.ts'
  * equals no old one, so nothing ever comes back.
  *
  * A pattern cannot be named by an entry, so it is a rule, kept with the namespace's stamp and numbered. An entry
- * carries the number of the newest rule at its load (`mark`); any newer rule that matches its key kills it. Rules go
- * once a sweep has deleted what they matched and no load that began before them can still commit.
+ * carries the number of the newest rule at its load (`mark`); any newer rule that matches its key kills it. A rule goes
+ * after a sweep that began when no load from before the rule could commit any more.
  *
  * This process keeps the stamps it has seen. They are right as long as the bus is: a message makes it forget a stamp
  * and ask the store again, never believe the message, because messages of two writers may arrive in either order.
@@ -34,8 +34,6 @@ const STAMP_TTL = 30 * 86_400_000
 const AGE_MARGIN = 100
 const MOST_CELLS = 100_000
 const MOST_RULES = 100
-/** A rule stays this long after its sweep: no load that began before it can commit any more. */
-const RULE_REST = 600_000
 const CREATE_LEASE = 1000
 const CREATE_TRIES = 100
 /** So many tries are made without a rest: whoever was in between is usually done. */
@@ -46,8 +44,6 @@ interface Rule {
   readonly glob: string
   /** Undefined: the pattern is matched against `type:key` of every type. */
   readonly type?: string
-  /** Wall clock when its sweep ended. */
-  sweptAt?: number
 }
 
 /** What is stored for the namespace. */
@@ -158,6 +154,11 @@ export class Stamps {
     return this.#blurredAt <= epoch && names.every(name => (this.#cells.get(name)?.changedAt ?? 0) <= epoch)
   }
 
+  /** Asks the store for all names, known or not: for when no bus vouches for what is known. Rejects if the store fails. */
+  async refresh(names: readonly string[]): Promise<void> {
+    if (this.#shared) await this.#fetch(names)
+  }
+
   /** Asks the store for every name not known here. Rejects if the store fails. */
   async know(names: readonly string[]): Promise<void> {
     if (!this.#shared) return
@@ -232,11 +233,15 @@ export class Stamps {
   }
 
   #adopt(cell: Cell, text: string): void {
-    if (cell.name !== NAMESPACE) {
-      this.#learn(cell, text)
-      return
+    const state = cell.name === NAMESPACE ? readNamespace(text) : undefined
+    const value = state?.stamp ?? text
+    // Known, and another now: an invalidation that no message told of.
+    if (cell.value !== undefined && cell.value !== value) {
+      cell.version++
+      cell.changedAt = ++this.epoch
     }
-    this.#become(readNamespace(text))
+    if (state === undefined) this.#learn(cell, value)
+    else this.#become(state)
   }
 
   /** Makes a stamp nobody has made: the lease decides between several who try. */
@@ -294,21 +299,21 @@ export class Stamps {
     }
   }
 
-  /** Writes the present stamps of `names` to the store. Rejects if the store fails. */
-  async share(names: readonly string[]): Promise<void> {
+  /**
+   * Writes the present stamps of `names` to the store. Resolves with those that somebody else changed meanwhile: only
+   * the store knows which came last, so they are to be forgotten. Rejects if the store fails.
+   */
+  async share(names: readonly string[]): Promise<readonly string[]> {
     const versions = names.map(name => this.#cell(name).version)
     await Promise.all(
       names.map(name => {
         const key = stampKey(this.#namespace, name)
         const value = this.#cell(name).value ?? randomHex(8)
-        const text = name === NAMESPACE ? JSON.stringify({ stamp: value, seq: 0, rules: [] }) : value
+        const text = name === NAMESPACE ? JSON.stringify(this.#state) : value
         return this.#link.call(store => store.set(key, this.#record(key, text), STAMP_TTL))
       }),
     )
-    // Somebody else's change arrived while ours was on its way: only the store knows which came last.
-    names.forEach((name, i) => {
-      if (this.#cell(name).version !== versions[i]) this.forget([name])
-    })
+    return names.filter((name, i) => this.#cell(name).version !== versions[i])
   }
 
   /** While pinned, a stamp here is believed over the store's: it waits in the outbox. */
@@ -346,7 +351,7 @@ export class Stamps {
     this.epoch++
     if (!this.#shared) {
       const number = this.#seq + 1
-      this.#become(withRule(this.#state, rule, this.#clock.wall()))
+      this.#become(withRule(this.#state, rule))
       return () => Promise.resolve(number)
     }
     this.#pending.add(rule)
@@ -354,7 +359,7 @@ export class Stamps {
       let number = 0
       await this.#changeNamespace(state => {
         number = state.seq + 1
-        return withRule(state, rule, this.#clock.wall())
+        return withRule(state, rule)
       })
       this.#pending.delete(rule)
       this.epoch++
@@ -362,15 +367,14 @@ export class Stamps {
     }
   }
 
-  /** Everything the rule matched is gone: it may be dropped after a rest. */
-  async ruleSwept(number: number): Promise<void> {
-    const sweptAt = this.#clock.wall()
-    const swept = (state: NamespaceState): NamespaceState => ({
+  /** Everything the rule could kill is gone, and no load from before it can commit any more. */
+  async dropRule(number: number): Promise<void> {
+    const without = (state: NamespaceState): NamespaceState => ({
       ...state,
-      rules: state.rules.map(rule => (rule.n === number ? { ...rule, sweptAt } : rule)),
+      rules: state.rules.filter(rule => rule.n !== number),
     })
-    if (this.#shared) await this.#changeNamespace(swept)
-    else this.#become(swept(this.#state))
+    if (this.#shared) await this.#changeNamespace(without)
+    else this.#become(without(this.#state))
   }
 
   get #state(): NamespaceState {
@@ -391,12 +395,15 @@ export class Stamps {
       const token = newToken()
       const { record } = await this.#link.call(store => store.claim(key, { token, ttl: CREATE_LEASE, steal: true }))
       const text = readStamp(record, key)?.text
-      const before = text === undefined ? { stamp: randomHex(8), seq: 0, rules: [] } : readNamespace(text)
+      // A new namespace stamp that still waits is the truth here, and goes out with this change.
+      const { pinned } = this.#cell(NAMESPACE)
+      const stored = text === undefined ? { stamp: randomHex(8), seq: 0, rules: [] } : readNamespace(text)
+      const before = pinned ? this.#state : stored
       const after = JSON.stringify(change(before))
       if (await this.#link.call(store => store.commit(key, token, this.#record(key, after), STAMP_TTL))) {
         const cell = this.#cell(NAMESPACE)
         cell.version++
-        if (!cell.pinned) this.#adopt(cell, after)
+        this.#become(readNamespace(after))
         return
       }
       if (attempt >= AT_ONCE) await pause(this.#clock, 2)
@@ -408,8 +415,9 @@ export class Stamps {
   }
 }
 
-function withRule(state: NamespaceState, rule: Omit<Rule, 'n'>, now: number): NamespaceState {
-  const rules = state.rules.filter(one => one.sweptAt === undefined || now - one.sweptAt < RULE_REST)
+function withRule(state: NamespaceState, rule: Omit<Rule, 'n'>): NamespaceState {
+  // The same pattern again: the newer rule kills all that the older one did.
+  const rules = state.rules.filter(one => one.glob !== rule.glob || one.type !== rule.type)
   // Too many rules would slow every read: a new namespace stamp says the same and more.
   if (rules.length >= MOST_RULES) return { stamp: randomHex(8), seq: 0, rules: [] }
   return { stamp: state.stamp, seq: state.seq + 1, rules: [...rules, { ...rule, n: state.seq + 1 }] }

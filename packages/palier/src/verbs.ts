@@ -9,14 +9,15 @@ import {
   type TypeState,
   valueOf,
 } from './core.ts'
+import { toMilliseconds } from './duration.ts'
 import { type Entry, refreshesEarly } from './entry.ts'
 import { createBatch, type ManyFactory } from './batch.ts'
 import { badOption, PalierError } from './errors.ts'
 import type { MissReason } from './events.ts'
 import type { Flight, Landing } from './flight.ts'
 import { checkName, checkUnprotected, entryId, logicalKey } from './key.ts'
-import { awaitLanding, type Factory, joinable, load, type LoadMode, newFlight, read } from './load.ts'
-import { addValue, deleteKeys, expireEntry, type Receipt, setValue, touchEntry } from './mutate.ts'
+import { awaitLanding, type Factory, joinable, load, type LoadMode, newFlight, read, reportFactory } from './load.ts'
+import { addValue, deleteKeys, expireEntry, type Receipt, setValue, type Times, touchEntry } from './mutate.ts'
 import { type CallOptions, callPolicy } from './options.ts'
 
 /** A value with where it came from. */
@@ -115,6 +116,8 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
 
   function countHit(key: string, tier: string): void {
     counters.hits++
+    if (tier === 'near') nearCounters.hits++
+    else core.sharedCounters.hits++
     if (events.wants('hit')) events.emit('hit', { type: type.name, key, tier })
   }
 
@@ -136,6 +139,12 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   const wantsHits = (): boolean => events.wants('hit')
   const canBeQuick = core.enabled && !scoped
 
+  function reasonOf(at: Target, landing: Landing | undefined): MissReason {
+    if (landing?.outcome === 'stale') return 'expired'
+    const reason = landing?.reason ?? 'absent'
+    return reason === 'absent' && at.lapsed ? 'expired' : reason
+  }
+
   function miss(at: Target, reason: MissReason): void {
     counters.reasons[reason]++
     if (events.wants('miss')) events.emit('miss', { type: type.name, key: at.key, reason })
@@ -145,15 +154,11 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     return entry !== undefined && clock.now() < entry.freshUntil
   }
 
-  function nearHit(at: Target): void {
-    nearCounters.hits++
-    countHit(at.key, 'near')
-  }
-
   /** Looks near, then in the shared store, without running anything. */
   async function find(at: Target): Promise<Landing> {
     const near = await nearEntry(core, at)
     if (fresh(near)) return { entry: near, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
+    if (near !== undefined) at.lapsed = true
     const under = core.reads.find(at.full)
     if (under?.result !== undefined && under.epoch === stamps.epoch) return under.result
     return core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight))
@@ -166,11 +171,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     }
     const landing = await find(at)
     if (landing.outcome !== 'hit' || landing.entry === undefined) {
-      miss(at, landing.outcome === 'stale' ? 'expired' : landing.reason)
+      miss(at, reasonOf(at, landing))
       return undefined
     }
-    if (landing.tier === 'near') nearHit(at)
-    else countHit(at.key, landing.tier)
+    countHit(at.key, landing.tier)
     return valueOf(landing.entry)
   }
 
@@ -193,8 +197,9 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     if (entry === undefined) return undefined
     const now = clock.now()
     if (now < entry.freshUntil) {
-      if (core.loads.find(at.full) === undefined && refreshesEarly(entry, now, at.policy.early, Math.random())) {
-        launch(at, factory, 'refresh')
+      const quiet = now >= entry.retryAt && core.loads.find(at.full) === undefined
+      if (quiet && refreshesEarly(entry, now, at.policy.early, Math.random())) {
+        launch(at, factory, 'refresh').result.catch((error: unknown) => reportFactory(core, at, error))
       }
       return { entry, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
     }
@@ -238,7 +243,6 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   function settle(at: Target, landing: Landing): Landing {
     if (landing.outcome === 'stale') counters.staleHits++
     else if (landing.outcome === 'miss') miss(at, landing.reason)
-    else if (landing.tier === 'near') nearHit(at)
     else countHit(at.key, landing.tier)
     return landing
   }
@@ -250,7 +254,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
 
   async function getMany(keys: readonly string[], options: ReadOptions | undefined): Promise<unknown[]> {
     const targets = keys.map(key => target(key, options))
-    const found = await findMany(targets)
+    const found = await findMany(targets, miss)
     return targets.map((at, i) => {
       const entry = found[i]
       if (entry === undefined) return undefined
@@ -259,7 +263,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     })
   }
 
-  async function findMany(targets: readonly Target[]): Promise<({ entry: Entry; tier: string } | undefined)[]> {
+  async function findMany(
+    targets: readonly Target[],
+    missed: (at: Target, reason: MissReason) => void,
+  ): Promise<({ entry: Entry; tier: string } | undefined)[]> {
     await core.link.settled
     const found = await Promise.all(
       targets.map(async at => {
@@ -271,13 +278,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     const landed = core.enabled ? await readMany(missing) : new Map<Target, Landing>()
     return targets.map((at, i) => {
       const near = found[i]
-      if (near !== undefined) {
-        nearCounters.hits++
-        return near
-      }
+      if (near !== undefined) return near
       const landing = landed.get(at)
       if (landing?.outcome === 'hit' && landing.entry !== undefined) return { entry: landing.entry, tier: landing.tier }
-      miss(at, core.enabled ? (landing?.outcome === 'stale' ? 'expired' : (landing?.reason ?? 'absent')) : 'disabled')
+      missed(at, core.enabled ? reasonOf(at, landing) : 'disabled')
       return undefined
     })
   }
@@ -294,6 +298,8 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     const byKey = new Map<string, Promise<Landing>>()
     unique.forEach((at, i) => {
       const one = batch.then(records => records[i])
+      // Its reader may turn back before it asks.
+      one.catch(() => undefined)
       byKey.set(
         at.full,
         core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight, one)),
@@ -313,7 +319,8 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     options: CallOptions | undefined,
   ): Promise<unknown[]> {
     const targets = keys.map(key => target(key, options))
-    const found = options?.fresh === true ? [] : await findMany(targets)
+    // A miss here is counted when its load has landed, as what that turned out to be.
+    const found = options?.fresh === true ? [] : await findMany(targets, () => undefined)
     const batch = createBatch(
       clock,
       factory,
@@ -327,8 +334,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
           return valueOf(entry.entry)
         }
         try {
-          const landing = await obtain(at, ({ key }) => batch.value(key), options?.fresh === true)
-          return landing.entry === undefined ? landing.raw : valueOf(landing.entry)
+          return await obtainValue(at, ({ key }) => batch.value(key), options?.fresh === true)
         } finally {
           batch.done(at.key)
         }
@@ -399,9 +405,11 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
         return core.enabled ? addValue(core, at, checkValue(key, value)) : Promise.resolve(false)
       }),
     touch: (key, options) =>
-      attempt(() => (core.enabled ? touchEntry(core, target(key, options)) : Promise.resolve(false))),
+      attempt(() => (core.enabled ? touchEntry(core, target(key, options), timesOf(options)) : Promise.resolve(false))),
     expire: (key, options) =>
-      attempt(() => (core.enabled ? expireEntry(core, target(key, options)) : Promise.resolve(false))),
+      attempt(() =>
+        core.enabled ? expireEntry(core, target(key, options), timesOf(options)) : Promise.resolve(false),
+      ),
     delete: (key, options) => attempt(() => remove([target(key, options)])),
     deleteMany: (keys, options) => attempt(() => remove(keys.map(key => target(key, options)))),
   }
@@ -409,6 +417,12 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   function remove(targets: readonly Target[]): Promise<Receipt> {
     return core.enabled ? deleteKeys(core, targets) : Promise.resolve(off)
   }
+}
+
+function timesOf(options: SetOptions | undefined): Times {
+  const read = (name: 'ttl' | 'grace', min: number): number | undefined =>
+    options?.[name] === undefined ? undefined : toMilliseconds(name, options[name], { min })
+  return { ttl: read('ttl', 1), grace: read('grace', 0) }
 }
 
 /** Misuse is the caller's rejection, in one form for sync and async mistakes alike. */

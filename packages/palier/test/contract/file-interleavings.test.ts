@@ -71,7 +71,7 @@ async function everyWay(limits: readonly number[], round: (turns: readonly numbe
 
 describe('in every order of their system calls', () => {
   test('a lease held before a set commits nothing after it', async () => {
-    await everyWay([11, 11, 11], async turns => {
+    await everyWay([16, 16, 6], async turns => {
       await play.free.entries.claim(play.free.place, { token: 't', ttl: LONG })
       await play.run(
         [
@@ -85,7 +85,7 @@ describe('in every order of their system calls', () => {
   })
 
   test('a set and a whole load leave what was set, whoever came first', async () => {
-    await everyWay([6, 15, 2, 3], async turns => {
+    await everyWay([9, 22, 4, 4], async turns => {
       const load: Load = {}
       await play.run([setting('set'), loading(load, 't', 'loaded')], turns)
       expect(await stored(play.free)).toBe('set')
@@ -94,14 +94,14 @@ describe('in every order of their system calls', () => {
   })
 
   test('a whole load and a set, the load first', async () => {
-    await everyWay([13, 13, 13], async turns => {
+    await everyWay([18, 18, 6], async turns => {
       await play.run([loading({}, 't', 'loaded'), setting('set')], turns)
       expect(await stored(play.free)).toBe('set')
     })
   })
 
   test('a delete and a load over a seen record leave nothing that was granted before the delete', async () => {
-    await everyWay([5, 15, 2, 3], async turns => {
+    await everyWay([5, 22, 5, 4], async turns => {
       const old = record('old')
       await play.free.entries.set(play.free.place, old, LONG)
       const load: Load = {}
@@ -114,7 +114,7 @@ describe('in every order of their system calls', () => {
   })
 
   test('a delete and a commit under a lease held before it leave nothing', async () => {
-    await everyWay([11, 11, 11], async turns => {
+    await everyWay([16, 16, 6], async turns => {
       await play.free.entries.claim(play.free.place, { token: 't', ttl: LONG })
       await play.run(
         [deleting, ({ entries, place }) => entries.commit(place, 't', record('late'), LONG).then(() => undefined)],
@@ -125,7 +125,7 @@ describe('in every order of their system calls', () => {
   })
 
   test('two loads: one is granted, and its value stands', async () => {
-    await everyWay([13, 13, 13], async turns => {
+    await everyWay([18, 18, 6], async turns => {
       const [a, b]: [Load, Load] = [{}, {}]
       await play.run([loading(a, 'a', 'from a'), loading(b, 'b', 'from b')], turns)
       const committed = [a, b].filter(load => load.committed === true)
@@ -135,7 +135,7 @@ describe('in every order of their system calls', () => {
   })
 
   test('two commits under one token: one is taken, and its value stands whole', async () => {
-    await everyWay([9, 9, 9], async turns => {
+    await everyWay([14, 14, 6], async turns => {
       await play.free.entries.claim(play.free.place, { token: 't', ttl: LONG })
       const taken: string[] = []
       const committing =
@@ -150,7 +150,7 @@ describe('in every order of their system calls', () => {
   })
 
   test('a thief, a holder and a delete: what the holder loaded is stored only before the theft', async () => {
-    await everyWay([12, 12, 12], async turns => {
+    await everyWay([17, 17, 6], async turns => {
       await play.free.entries.claim(play.free.place, { token: 'holder', ttl: LONG })
       let stolen = false
       await play.run(

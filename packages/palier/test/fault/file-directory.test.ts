@@ -260,7 +260,7 @@ describe('a disk or a process of its own', () => {
   test('outOfHandles: reads give nothing, writes are refused, deleting needs no handle, all comes back', async () => {
     expect(await happens('outOfHandles')).toEqual({
       entries: 0,
-      claimed: 'PALIER_STORE_REFUSED',
+      claimed: 'PALIER_STORE_FAILED',
       set: 'PALIER_STORE_FAILED',
       deleted: 'done',
       faults: ['busy'],

@@ -6,8 +6,8 @@ import { fileRecord, tree, watchedStore } from './file-store.ts'
 import { until } from './redis-server.ts'
 
 /*
- * Full and read-only disks, real ones, and a process without file handles. A disk is a small file system in memory, mounted in a mount namespace of this process
- * alone, so that it is gone with it however it ends. `file-mounts.ts SCENARIO DIR` prints what happened as JSON.
+ * Full and read-only disks, real ones, and a process without file handles. A disk is a small file system in memory,
+ * mounted in a mount namespace of this process alone, so that it is gone with it however it ends. `file-mounts.ts SCENARIO DIR` prints what happened as JSON.
  */
 const [scenario = '', dir = ''] = process.argv.slice(2)
 const LONG = 600_000
@@ -110,7 +110,7 @@ async function outOfHandles(): Promise<Record<string, unknown>> {
   }
   const report = {
     entries: await readable(store),
-    claimed: await store.claim('key:1', { token: 't', ttl: 1_000 }),
+    claimed: await outcome(store.claim('key:1', { token: 't', ttl: 1_000 })),
     set: await outcome(store.set('key:1', fileRecord('key:1', 'new'), LONG)),
     deleted: await outcome(store.delete(['key:2'])),
     faults: [...new Set(events.flatMap(event => (event.kind === 'fault' ? [event.fault] : [])))],
@@ -126,6 +126,7 @@ const scenarios: Readonly<Record<string, () => Promise<Record<string, unknown>>>
   fullOfBytes,
   fullOfFiles,
   readOnly,
+  outOfHandles,
 }
 const run = scenarios[scenario]
 if (run === undefined) throw new Error(`no scenario ${scenario}`)

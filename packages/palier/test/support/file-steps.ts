@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, renameSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { createEntries, type Entries, type Place } from '../../src/stores/file/entries.ts'
 import { createIo, type FileIo } from '../../src/stores/file/io.ts'
@@ -9,6 +10,10 @@ import { createLeases } from '../../src/stores/file/lease.ts'
  * Several processes on one directory, one system call at a time. Each actor has the real operations over the real
  * file system, but waits at a gate before each call; a schedule says whose gate opens next. So a race that takes
  * microseconds in life is played in every order, and the same way each time.
+ *
+ * A rename is not one step but three: the system looks up the two directories one after the other, and only then
+ * takes the name from the one and puts it into the other, wherever they are by then. Descriptors of the directories,
+ * by their names in /proc, pull these steps apart.
  */
 export interface Actor {
   readonly entries: Entries
@@ -33,6 +38,20 @@ function gated(io: FileIo, gate: Gate): FileIo {
       await wait()
       return await call(...args)
     }
+  const hold = (path: string): number => openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
+  const rename = async (from: string, to: string): Promise<void> => {
+    const held: number[] = []
+    try {
+      for (const path of [from, to]) {
+        await wait()
+        held.push(hold(path))
+      }
+      await wait()
+      renameSync(`/proc/self/fd/${held[0]}/${basename(from)}`, `/proc/self/fd/${held[1]}/${basename(to)}`)
+    } finally {
+      for (const fd of held) closeSync(fd)
+    }
+  }
   return {
     ...io,
     read: async (path, parse, stampAt) => {
@@ -43,7 +62,7 @@ function gated(io: FileIo, gate: Gate): FileIo {
     write: step(io.write),
     fstat: step(io.fstat),
     stat: step(io.stat),
-    rename: step(io.rename),
+    rename,
     unlink: step(io.unlink),
     mkdir: step(io.mkdir),
     rmdir: step(io.rmdir),

@@ -117,7 +117,7 @@ describe('secrets', () => {
       'rediss://me:***@cache.example:6380/2',
     )
     expect(shownUrl('redis://localhost')).toBe('redis://localhost')
-    expect(shownUrl('hunter22@nowhere')).toBe('(not a URL)')
+    expect(shownUrl('hunter22@nowhere')).toBe('(not a Redis URL)')
   })
 
   test('a password is hidden in any text, in the form of the URL and decoded', () => {

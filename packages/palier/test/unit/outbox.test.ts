@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Cache, type CacheOptions, createCache, memoryStore } from '../../src/index.ts'
-import { createOutbox } from '../../src/outbox.ts'
+import { createOutbox, type Delivery, type Outbox } from '../../src/outbox.ts'
 import type { SharedStore } from '../../src/store.ts'
 import { type FaultyStore, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
 import { type Gate, gate } from '../support/caches.ts'
@@ -293,13 +293,21 @@ describe('a message that could not be sent', () => {
   )
 })
 
+const HOOKS = { usable: () => true, changed: () => undefined }
+
+/** A delivery that failed at its first try. */
+function wait(outbox: Outbox, target: string, deliver: Delivery): void {
+  outbox.put(target, deliver)
+  outbox.failed(target, deliver)
+}
+
 describe('the outbox', () => {
   test('keeps one delivery per target, the newest', async () => {
     const clock = manualClock()
-    const outbox = createOutbox(clock)
+    const outbox = createOutbox(clock, HOOKS)
     const done: number[] = []
-    outbox.put('k', () => Promise.resolve(void done.push(1)))
-    outbox.put('k', () => Promise.resolve(void done.push(2)))
+    wait(outbox, 'k', () => Promise.resolve(void done.push(1)))
+    wait(outbox, 'k', () => Promise.resolve(void done.push(2)))
     expect(outbox.size).toBe(1)
     await clock.advance(500)
     expect(done).toEqual([2])
@@ -309,15 +317,15 @@ describe('the outbox', () => {
 
   test('a delivery put while its predecessor is under way is made too', async () => {
     const clock = manualClock()
-    const outbox = createOutbox(clock)
+    const outbox = createOutbox(clock, HOOKS)
     const first = gate<void>()
     const done: string[] = []
-    outbox.put('k', async () => {
+    wait(outbox, 'k', async () => {
       await first.promise
       done.push('first')
     })
     await clock.advance(500)
-    outbox.put('k', () => Promise.resolve(void done.push('second')))
+    wait(outbox, 'k', () => Promise.resolve(void done.push('second')))
     first.open()
     await clock.advance(1000)
     expect(done).toEqual(['first', 'second'])
@@ -326,10 +334,10 @@ describe('the outbox', () => {
 
   test('one target that can never be delivered does not hold up the others', async () => {
     const clock = manualClock()
-    const outbox = createOutbox(clock)
+    const outbox = createOutbox(clock, HOOKS)
     let delivered = false
-    outbox.put('bad', () => Promise.reject(new Error('never')))
-    outbox.put('good', () => Promise.resolve(void (delivered = true)))
+    wait(outbox, 'bad', () => Promise.reject(new Error('never')))
+    wait(outbox, 'good', () => Promise.resolve(void (delivered = true)))
     await clock.advance(5000)
     expect(delivered).toBe(true)
     outbox.close()
@@ -337,17 +345,17 @@ describe('the outbox', () => {
 
   test('closed, it tries no more and leaves no timer', async () => {
     const clock = manualClock()
-    const outbox = createOutbox(clock)
+    const outbox = createOutbox(clock, HOOKS)
     let tries = 0
     const failing = (): Promise<void> => {
       tries++
       return Promise.reject(new Error('down'))
     }
-    outbox.put('k', failing)
+    wait(outbox, 'k', failing)
     await clock.advance(1100)
     expect(tries).toBe(2)
     outbox.close()
-    outbox.put('l', failing)
+    wait(outbox, 'l', failing)
     await clock.advance(5000)
     expect(tries).toBe(2)
     expect(clock.pending()).toBe(0)

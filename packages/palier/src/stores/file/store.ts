@@ -46,7 +46,7 @@ const READ_LANES = 16
  * operation rejects if it cannot serve, and so does each later one until it can.
  *
  * Reads of what is there but cannot be read give nothing and report a `fault`. A write that finds no room, in the
- * budgets or on the disk, rejects (`commit` says false), and a sweep begins.
+ * budgets or on the disk, rejects with PALIER_STORE_REFUSED, and a sweep begins.
  */
 export function fileStore(options: FileStoreOptions): SharedStore {
   const { maxBytes = 256 * 1024 * 1024, maxFiles = 50_000, clock = systemClock, onEvent } = options
