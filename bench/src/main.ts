@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { dashboard } from './dashboard.ts'
 import { files } from './files.ts'
 import { withDirectory } from './fixtures.ts'
 import { get } from './get.ts'
@@ -15,7 +16,7 @@ import { createServers, machine } from './surroundings.ts'
 import type { Table, TableResult } from './table.ts'
 import { tiers } from './tiers.ts'
 
-const TABLES: readonly Table[] = [l1, get, memory, redis, tiers, files, stampede]
+const TABLES: readonly Table[] = [l1, get, memory, redis, tiers, files, stampede, dashboard]
 const FULL: Pace = { rounds: 15, warmUp: 4, turnMs: 100 }
 const QUICK: Pace = { rounds: 3, warmUp: 1, turnMs: 4 }
 

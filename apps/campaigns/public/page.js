@@ -90,7 +90,7 @@ function showAnswer() {
   const { outcome, loadedAt, serverMs } = state.answer
   const badge = byId('outcome')
   badge.textContent = outcome
-  badge.className = `badge ${outcome}`
+  badge.className = 'badge '.concat(outcome)
   byId('server-time').textContent = serverMs === null ? '–' : say.duration(serverMs)
   const age = Date.now() - loadedAt
   byId('age').textContent = age < 1000 ? say.words.justNow : say.duration(Math.floor(age / 1000) * 1000)
@@ -246,7 +246,7 @@ async function addContact(event) {
   event.preventDefault()
   const form = event.target
   const data = new FormData(form)
-  const text = name => String(data.get(name) ?? '').trim()
+  const text = name => form.elements.namedItem(name).value.trim()
   const contact = { name: text('name'), phone: text('phone'), email: text('email') || null }
   const button = form.querySelector('button[type=submit]')
   button.disabled = true

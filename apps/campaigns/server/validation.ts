@@ -42,7 +42,7 @@ function bounds(what: string, min: number | undefined, max: number | undefined):
   return max === undefined ? '' : ` ${what} at most ${max}`
 }
 
-export function describe(schema: Described): string {
+function describe(schema: Described): string {
   if (schema.expected !== undefined) return schema.expected
   if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum !== undefined) return `one of ${schema.enum.map(value => JSON.stringify(value)).join(', ')}`

@@ -17,13 +17,14 @@ import { attachLogger } from './log.ts'
 import { encodeMessage } from './message.ts'
 import { addPattern, type Receipt, renewStamps } from './mutate.ts'
 import { type AnyPolicy, type CacheOptions, numberOption, type ReadyType, textList, type ValueOf } from './options.ts'
+import { createVerbs } from './operations.ts'
 import { createOutbox } from './outbox.ts'
 import { type Stats, summary, TierCounters } from './stats.ts'
 import type { NearStore, SharedStore } from './store.ts'
 import { sweepBehind } from './sweep.ts'
 import { NAMESPACE, Stamps, tagStamp, typeStamp } from './tags.ts'
 import { createTypes, typeOfSpace } from './types.ts'
-import { createVerbs, type Verbs } from './verbs.ts'
+import type { Verbs } from './verbs.ts'
 
 export interface TierStatus {
   readonly name: string

@@ -57,11 +57,8 @@ export function createCached(verbsOf: (type: string | undefined) => Verbs<unknow
     const plain = Object.keys(fixed).length === 0 ? undefined : fixed
     return async function (this: This, ...args: A): Promise<R> {
       const callOptions = subject === undefined ? plain : { ...fixed, subject: subject(...args) }
-      return verbs.getOrSet(
-        callKey(name, options, args),
-        () => Reflect.apply(fn, this, args) as R | Promise<R>,
-        callOptions,
-      ) as Promise<R>
+      const load = (): R | Promise<R> => Reflect.apply(fn, this, args)
+      return verbs.getOrSet<R>(callKey(name, options, args), load, callOptions)
     }
   }
 

@@ -17,7 +17,7 @@ const PARTS = 4
  * Runs `run` after `ms` in which this process could have heard an answer: time in which its event loop was blocked, or
  * the machine gave it no turn, is not held against whoever is waited for. Never keeps the process alive.
  */
-export function patiently(clock: Clock, ms: number, run: () => void): () => void {
+function patiently(clock: Clock, ms: number, run: () => void): () => void {
   const part = ms / PARTS
   let left = PARTS
   let cancel: () => void

@@ -55,7 +55,9 @@ export class Entry {
   limitedTo(until: number): Entry {
     if (until >= this.deadAt) return this
     const freshUntil = Math.min(this.freshUntil, until)
-    const copy = new Entry({ ...this, freshUntil, deadAt: until, early: 0 })
+    const { value, plain, size, loadedAt, ttl, cost, stamps, mark } = this
+    const times = { loadedAt, freshUntil, deadAt: until, ttl, cost, early: 0 }
+    const copy = new Entry({ value, plain, size, stamps, mark, ...times })
     copy.quickUntil = Math.min(this.quickUntil, until)
     copy.retryAt = this.retryAt
     return copy

@@ -92,8 +92,9 @@ export function logicalKey(type: string, key: string): string {
  * Linear backtracking to the last star only, so no pattern can be made slow.
  */
 export function matchesGlob(glob: string, name: string): boolean {
-  const pattern = [...glob]
-  const text = [...name]
+  // Whole characters, so that `?` stands for an emoji too.
+  const pattern = Array.from(glob)
+  const text = Array.from(name)
   let p = 0
   let t = 0
   let star = -1

@@ -20,7 +20,7 @@ export function decodeMessage(text: string): Message | undefined {
   try {
     const parts: unknown = JSON.parse(text)
     if (!Array.isArray(parts) || !parts.every(part => typeof part === 'string')) return undefined
-    const [first, ...names] = parts as string[]
+    const [first, ...names] = parts
     const kind = KINDS.find(one => one === first)
     return kind === undefined ? undefined : { kind, names }
   } catch {

@@ -41,7 +41,7 @@ const TRIES = 32
 const AT_ONCE = 4
 
 /** Nothing under way for this key may be joined or kept any more. */
-export function detach(core: Core, target: Target): void {
+function detach(core: Core, target: Target): void {
   core.loads.detach(target.full)
   core.reads.detach(target.full)
 }

@@ -194,7 +194,7 @@ export class Stamps {
         this.#asking.set(name, one)
       }
     }
-    const answers = await Promise.all(names.map(name => this.#asking.get(name)))
+    const answers = await Promise.all(names.map(async name => this.#asking.get(name)))
     const ages = new Map<string, number>()
     names.forEach((name, i) => {
       const age = answers[i]

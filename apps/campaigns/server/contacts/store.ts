@@ -109,7 +109,7 @@ export async function findContact(db: Db, id: string): Promise<Contact> {
 }
 
 /** The tags of a change to contacts that are, or were, in these categories. */
-export function contactTags(categoryIds: Iterable<string>): Tag[] {
+function contactTags(categoryIds: Iterable<string>): Tag[] {
   return ['contacts', ...Array.from(categoryIds, (id): Tag => `category:${id}`)]
 }
 

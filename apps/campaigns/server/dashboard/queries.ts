@@ -42,7 +42,7 @@ export interface Dashboard {
   readonly median_read_ms: number | null
 }
 
-export const DAY_MS = 86_400_000
+const DAY_MS = 86_400_000
 export const DAYS = 30
 
 type Trx = Transaction<Tables>

@@ -28,7 +28,7 @@ interface Counters {
   skipped: number
 }
 
-export const CAMPAIGN_COUNT = 60
+const CAMPAIGN_COUNT = 60
 const DAY = 86_400_000
 const HOUR = 3_600_000
 const TOPICS = [

@@ -49,7 +49,6 @@ const CATEGORIES: readonly (readonly [name: string, color: string])[] = [
   ['VIP', '#ca8a04'],
 ]
 
-export const CATEGORY_COUNT: number = CATEGORIES.length
 const DAY = 86_400_000
 const PREFIXES = ['+336', '+337', '+447', '+491', '+346'] as const
 

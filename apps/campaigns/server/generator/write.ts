@@ -130,7 +130,7 @@ function withoutIndexes<T>(file: SqliteFile, write: () => T): T {
   return result
 }
 
-export function isEmpty(file: SqliteFile): boolean {
+function isEmpty(file: SqliteFile): boolean {
   return TABLES.every(table => file.prepare(`select 1 from ${table} limit 1`).get() === undefined)
 }
 

@@ -84,7 +84,7 @@ export function whereabouts(backend: Backend, { options, settings }: Place): str
 }
 
 /** Whether somebody said where Redis is, rather than nobody having said anything. */
-export function redisIsConfigured({ settings }: Place): boolean {
+function redisIsConfigured({ settings }: Place): boolean {
   return settings.redisUrl.value !== undefined || settings.redisHost.source !== 'default'
 }
 

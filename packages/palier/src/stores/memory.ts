@@ -1,2 +1,2 @@
-export { type NearOptions, nearStore } from './memory-near.ts'
-export { type MemoryOptions, type MemoryStore, memoryStore } from './memory-shared.ts'
+export { nearStore } from './memory-near.ts'
+export { type MemoryStore, memoryStore } from './memory-shared.ts'

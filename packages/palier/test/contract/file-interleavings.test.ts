@@ -5,6 +5,8 @@ import { type Actor, createPlay, type Play, schedules } from '../support/file-st
 
 const LONG = 600_000
 const KEY = 'k'
+/** More calls than any operation makes. */
+const TO_THE_END = 1_000
 
 let dir: string
 let removeAll: () => void
@@ -171,6 +173,38 @@ describe('in every order of their system calls', () => {
       expect(await entries.commit(place, 'holder', record('later'), LONG)).toBe(false)
       expect(await stored(play.free)).toBe(thiefCommits ? 'thief' : undefined)
       expect(stolen).toBe(true)
+    })
+  })
+
+  test('a delete that ends while a thief is still at work leaves nothing to the holder who was robbed', async () => {
+    await everyWay([12, 14], async turns => {
+      await play.free.entries.claim(play.free.place, { token: 'holder', ttl: LONG })
+      await play.run(
+        [
+          ({ entries, place }) => entries.commit(place, 'holder', record('late'), LONG).then(() => undefined),
+          ({ entries, place }) =>
+            entries.claim(place, { token: 'thief', ttl: LONG, steal: true }).then(() => undefined),
+          deleting,
+        ],
+        [...turns, TO_THE_END],
+      )
+      expect(await stored(play.free)).toBeUndefined()
+    })
+  })
+
+  test('a set that ends while a thief is still at work leaves nothing to the holder who was robbed', async () => {
+    await everyWay([12, 14], async turns => {
+      await play.free.entries.claim(play.free.place, { token: 'holder', ttl: LONG })
+      await play.run(
+        [
+          ({ entries, place }) => entries.commit(place, 'holder', record('late'), LONG).then(() => undefined),
+          ({ entries, place }) =>
+            entries.claim(place, { token: 'thief', ttl: LONG, steal: true }).then(() => undefined),
+          setting('set'),
+        ],
+        [...turns, TO_THE_END],
+      )
+      expect(await stored(play.free)).toBe('set')
     })
   })
 })

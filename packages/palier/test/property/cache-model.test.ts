@@ -91,7 +91,7 @@ const steps: fc.Arbitrary<Step>[] = [
     model.drop((_t, _k, own) => own.includes(g))
   }),
   op('deleteByType', fc.tuple(which, fc.constantFrom('user', 'search')), ([w, t]) => async (caches, model) => {
-    await at(caches, w).deleteByType(t as 'user')
+    await at(caches, w).deleteByType(t)
     model.drop(mt => mt === t)
   }),
   op(

@@ -27,11 +27,6 @@ export function memoryCache(options: CacheOptions = {}): { cache: Cache; clock: 
   return { cache: createCache({ ...QUIET, clock, ...options }), clock }
 }
 
-/** Several caches on one store, as several processes would be. */
-export function cachesOn(stores: readonly SharedStore[], options: CacheOptions = {}): Cache[] {
-  return stores.map(store => createCache({ ...QUIET, ...options, store }))
-}
-
 /** Two caches on one in-process store under one manual clock. */
 export function pair(options: CacheOptions = {}): { a: Cache; b: Cache; clock: ManualClock; store: SharedStore } {
   const clock = manualClock()

@@ -44,7 +44,7 @@ async function full(fill: () => void, free: () => void): Promise<Record<string, 
   )
   const faults = [...new Set(events.flatMap(event => (event.kind === 'fault' ? [event.fault] : [])))]
   await store.close()
-  const leftovers = tree(dir).filter(name => /\.[tcx]\/?$/.test(name))
+  const leftovers = tree(dir).filter(name => /\.[tc]\/?$/.test(name))
   return { refused, entriesWhileFull, claimed, deleted, gone, evictedSome: swept > 0, faults, leftovers }
 }
 

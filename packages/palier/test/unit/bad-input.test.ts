@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type CacheOptions, createCache, PalierError } from '../../src/index.ts'
+import { createCache, PalierError } from '../../src/index.ts'
 import { memoryCache, pair } from '../support/caches.ts'
 
 const failing = (code: string, ...words: string[]) =>
@@ -167,7 +167,7 @@ describe('options', () => {
   ]
 
   test.each(wrong)('%s is named when it is wrong', (_name, options, message) => {
-    expect(() => createCache({ logger: false, backend: 'memory', ...options } as CacheOptions)).toThrow(message)
+    expect(() => createCache({ logger: false, backend: 'memory', ...options })).toThrow(message)
   })
 
   test('a factory, tags and a batch are named too', async () => {

@@ -9,7 +9,7 @@ import type { StoredRecord } from '../../store.ts'
  *   CACHEDIR.TAG             tells backup programs to leave the directory out
  *   v1/ab/<64 hex>           one entry: the SHA-256 of its key; `ab` are the first two digits
  *   v1/ab/<64 hex>.l/        the lease of that entry, a directory with the ticket of its holder (lease.ts)
- *   v1/ab/<64 hex>.<id>.t    an entry being written;  .c a lease being made;  .x a lease that was voided
+ *   v1/ab/<64 hex>.<id>.t    an entry being written;  .c a lease being made
  *   state/                   the ledger of the budgets and the sweeper's lease
  *   bus/<channel>/           the journal through which caches hear of each other (journal.ts)
  *
@@ -27,9 +27,9 @@ export const SHARDS = 256
 const MAGIC = 0x504c4631
 const ENTRY_NAME = /^[0-9a-f]{64}$/
 const LEASE_NAME = /^[0-9a-f]{64}\.l$/
-const DEBRIS_NAME = /^[0-9a-f]{64}\.[0-9a-z-]+\.([tcx])$/
+const DEBRIS_NAME = /^[0-9a-f]{64}\.[0-9a-z-]+\.([tc])$/
 
-export type NameKind = 'entry' | 'lease' | 'temporary' | 'prepared' | 'voided' | 'foreign'
+export type NameKind = 'entry' | 'lease' | 'temporary' | 'prepared' | 'foreign'
 
 /** What a name inside a shard stands for; whatever the store would not have written is foreign and left alone. */
 export function nameKind(name: string): NameKind {
@@ -37,7 +37,7 @@ export function nameKind(name: string): NameKind {
   if (LEASE_NAME.test(name)) return 'lease'
   const debris = DEBRIS_NAME.exec(name)
   if (debris === null) return 'foreign'
-  return debris[1] === 't' ? 'temporary' : debris[1] === 'c' ? 'prepared' : 'voided'
+  return debris[1] === 't' ? 'temporary' : 'prepared'
 }
 
 export interface Layout {
@@ -52,7 +52,7 @@ export interface Layout {
   shard(index: number): string
   entry(key: string): string
   /** A name no other process and no other call uses: `<path>.<unique>.<kind>`. */
-  beside(path: string, kind: 't' | 'c' | 'x'): string
+  beside(path: string, kind: 't' | 'c'): string
 }
 
 export const shardOf = (entryPath: string): string => entryPath.slice(0, -65)

@@ -17,15 +17,19 @@ import type { Layout } from './layout.ts'
  *   commit    rename `K.l/<token>` to a name of our own beside it, so that of two commits under one token one goes
  *             on; write the value into it; rename it to K.
  *   release   unlink `K.l/<token>`; an expired lease is ended by whoever finds it in the same way.
- *   void      rename `K.l` to a name of our own, ticket and all.
+ *   void      unlink whatever ticket is in `K.l`, then remove the directory. Done when the system removes it or says
+ *             that it is gone: either shows that no ticket was in it.
  *   renew     a new mtime for `K.l/<token>`.
  *
- * Why a commit under a lost lease changes nothing: K is changed by one call, the rename of the ticket. A token is
- * used once, and its ticket enters `K.l` only by the claim's rename. Releasing, expiring and voiding each take its
- * name away for good: a later lease is another directory with another ticket. The system does one of two renames
- * first: either the commit's, and then the lease was still ours when K changed, or the one that took the lease, and
- * then ours finds nothing (ENOENT). Bytes a late holder still writes through its open handle land in a ticket that
- * is nowhere, or on its way to be removed.
+ * Why a commit under a lost lease changes nothing: K is changed by one call, the rename of the ticket, and every way
+ * to lose a lease removes that ticket from its directory. The system does one of the two first, under the lock of
+ * that one directory: if the commit's, the lease was still held when K changed; if the other, the commit finds
+ * nothing (ENOENT). It does not matter that a rename looks up its directories some time before it acts, as any
+ * process may be stopped in between. A directory with a ticket in it stays `K.l`, since it can be neither removed nor
+ * renamed over; one that is no longer `K.l` has no ticket left to rename. (To void a lease by renaming `K.l` away is
+ * wrong for that reason: a commit that had already looked up the directory went through after the void, and after the
+ * `delete` that had found no `K.l` any more.) Bytes a late holder still writes through its open handle land in a file
+ * without a name.
  *
  * Why `set` and `delete` need no lease of their own. Both change K first and look at `K.l` afterwards (entries.ts):
  *
@@ -41,14 +45,14 @@ import type { Layout } from './layout.ts'
  * A lease may end early, never late: a void that meets a newer lease than the one it was meant for takes that too,
  * and its holder's commit says false.
  *
- * What remains after a kill: `K.<id>.c` and `.x` directories and `.t` files, which nobody looks at and the sweeper
+ * What remains after a kill: `K.<id>.c` directories and `K.<id>.t` files, which nobody looks at and the sweeper
  * removes; a `K.l` with a ticket, which ends by its time; an empty `K.l`, which is no lease.
  */
 export interface Leases {
   /** True when the lease of `path` is now the token's: no live lease was there. */
   claim(path: string, token: string, ttl: number): Promise<boolean>
-  /** Ends any lease of `path`; false when there was none. */
-  void(path: string): Promise<boolean>
+  /** Ends any lease of `path`. */
+  void(path: string): Promise<void>
   isHeld(path: string, token: string): Promise<boolean>
   renew(path: string, token: string, ttl: number): Promise<boolean>
   release(path: string, token: string): Promise<void>
@@ -63,6 +67,9 @@ const COMMIT_TIME = 10_000
 
 /** The clock was turned back by at least this since the lease was taken: how much of it is over cannot be known. */
 const TURNED_BACK = 60_000
+
+/** Others would have to claim the lease in the same instant as often as this. */
+const VOID_ATTEMPTS = 100
 
 const PLAIN_TOKEN = /^[A-Za-z0-9_-]{1,100}$/
 
@@ -90,13 +97,13 @@ export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Lease
     return size === 0 ? mtimeMs > wall : mtimeMs + COMMIT_TIME > Date.now()
   }
 
-  /** Removes whatever a lease directory holds, and itself. The sweeper does what is left undone. */
+  /** Removes a directory that never became a lease. The sweeper does what is left undone. */
   const discard = async (dir: string): Promise<void> => {
     try {
       for (const { name } of await io().list(dir)) await io().unlink(`${dir}/${name}`)
       await io().rmdir(dir)
     } catch {
-      // Nobody reads a discarded directory.
+      // Nobody looks at it.
     }
   }
 
@@ -110,16 +117,18 @@ export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Lease
     }
   }
 
-  /** True when no live ticket is left in the lease directory. */
-  const endExpired = async (dir: string): Promise<boolean> => {
-    let names: string[]
+  const ticketsIn = async (dir: string): Promise<string[]> => {
     try {
-      names = (await io().list(dir)).map(entry => entry.name)
+      return (await io().list(dir)).map(entry => entry.name)
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return true
+      if (isErrno(error, 'ENOENT')) return []
       throw error
     }
-    for (const name of names) {
+  }
+
+  /** True when no live ticket is left in the lease directory. */
+  const endExpired = async (dir: string): Promise<boolean> => {
+    for (const name of await ticketsIn(dir)) {
       const ticket = `${dir}/${name}`
       const stat = await io().stat(ticket)
       if (stat === undefined) continue
@@ -189,15 +198,19 @@ export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Lease
       }
     },
     async void(path) {
-      const voided = layout.beside(path, 'x')
-      try {
-        await io().rename(`${path}.l`, voided)
-      } catch (error) {
-        if (isErrno(error, 'ENOENT')) return false
-        throw error
+      const lease = `${path}.l`
+      for (let attempt = 0; attempt < VOID_ATTEMPTS; attempt++) {
+        for (const name of await ticketsIn(lease)) await unlinkIfThere(`${lease}/${name}`)
+        try {
+          await io().rmdir(lease)
+          return
+        } catch (error) {
+          if (isErrno(error, 'ENOENT')) return
+          // A ticket got its commit's name while the list was made, or the next claimer was quick: both go.
+          if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error
+        }
       }
-      await discard(voided)
-      return true
+      throw new Error(`${lease} was taken again and again while it was to be voided`)
     },
     isHeld: async (path, token) => (await io().stat(ticketOf(path, token))) !== undefined,
     async renew(path, token, ttl) {

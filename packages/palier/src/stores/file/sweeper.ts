@@ -40,7 +40,6 @@ export interface SweeperOptions {
 
 /** Long enough for the slowest write or claim; younger leftovers may still be somebody's. */
 const DEBRIS_AGE = 600_000
-const VOIDED_AGE = 60_000
 
 const ELECTION_TTL = 15_000
 const RENEW_EVERY = 3_000
@@ -144,12 +143,10 @@ export function createSweeper({ io, layout, leases, ledger, clock, budget, turn,
       if (await leases.tidy(path.slice(0, -2))) walk.debris++
       return
     }
-    if (kind === 'temporary' || kind === 'prepared' || kind === 'voided') {
-      if (walk.startedAt - stat.mtimeMs > (kind === 'voided' ? VOIDED_AGE : DEBRIS_AGE)) {
-        await removeDebris(path, stat)
-        walk.debris++
-        return
-      }
+    if ((kind === 'temporary' || kind === 'prepared') && walk.startedAt - stat.mtimeMs > DEBRIS_AGE) {
+      await removeDebris(path, stat)
+      walk.debris++
+      return
     }
     walk.measured.bytes += stat.blocks * 512
     walk.measured.files++

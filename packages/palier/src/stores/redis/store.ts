@@ -15,8 +15,7 @@ import { targetOf } from './target.ts'
 
 export { isRedisClient, type RedisClientLike, type RedisStoreOptions } from './client.ts'
 export type { RedisEvent } from './owned.ts'
-export { probeRedis, type RedisMode, type RedisProbe } from './probe.ts'
-export type { RedisConnect } from './target.ts'
+export { probeRedis } from './probe.ts'
 
 /** Names of one UNLINK, of which each key has two. */
 const DELETE_CHUNK = 500
