@@ -62,6 +62,8 @@ export interface Row {
   readonly median: number
   readonly p10: number
   readonly p90: number
+  /** Processor time of this process per operation, the median round: steadier than the clock where a server is waited for. */
+  readonly cpu?: number
   /** Times slower than the limit; below 1 it is faster. */
   readonly toLimit?: number
   /** Times slower than the first row of Palier. */
@@ -101,6 +103,7 @@ interface Entered {
   readonly contestant: Contestant
   readonly session: Session
   readonly rounds: number[]
+  readonly cpu: number[]
   n: number
 }
 
@@ -168,7 +171,7 @@ async function enter(work: Work): Promise<{ entered: Entered[]; disqualified: Di
     try {
       session = await contestant.open()
       await session.check()
-      entered.push({ contestant, session, rounds: [], n: work.atOnce ?? 1 })
+      entered.push({ contestant, session, rounds: [], cpu: [], n: work.atOnce ?? 1 })
     } catch (error) {
       disqualified.push({ name, role, why: messageOf(error) })
       await session?.close()
@@ -177,19 +180,23 @@ async function enter(work: Work): Promise<{ entered: Entered[]; disqualified: Di
   return { entered, disqualified }
 }
 
-async function turn({ session, n }: Entered): Promise<number> {
+/** Milliseconds of one turn by the clock, and of the processor. */
+async function turn({ session, n }: Entered): Promise<{ ms: number; cpuMs: number }> {
   await session.prepare?.(n)
   sweepHeap()
+  const before = process.cpuUsage()
   const startedAt = performance.now()
   await session.run(n)
-  return performance.now() - startedAt
+  const ms = performance.now() - startedAt
+  const { user, system } = process.cpuUsage(before)
+  return { ms, cpuMs: (user + system) / 1000 }
 }
 
 /** As many operations as a turn has time for, a whole number of groups. */
 async function calibrate(one: Entered, { atOnce = 1, most = 2 ** 22 }: Work, turnMs: number): Promise<void> {
   const whole = (n: number): number => Math.max(atOnce, Math.round(n / atOnce) * atOnce)
   for (;;) {
-    const ms = await turn(one)
+    const { ms } = await turn(one)
     const n = one.n
     one.n = whole(Math.min(n * Math.min(turnMs / Math.max(ms, 0.001), 16), most))
     if (ms > turnMs / 2 || one.n <= n) return
@@ -204,8 +211,10 @@ export async function measure(work: Work, pace: Pace, versionOf: (name: string) 
       for (let i = 0; i < entered.length; i++) {
         const one = entered[(i + round) % entered.length]
         if (one === undefined) continue
-        const ms = await turn(one)
-        if (round >= pace.warmUp) one.rounds.push((ms * 1e6) / one.n)
+        const { ms, cpuMs } = await turn(one)
+        if (round < pace.warmUp) continue
+        one.rounds.push((ms * 1e6) / one.n)
+        one.cpu.push((cpuMs * 1e6) / one.n)
       }
     }
   } finally {
@@ -225,7 +234,11 @@ export async function measure(work: Work, pace: Pace, versionOf: (name: string) 
   }
 }
 
-function rowOf({ contestant, rounds }: Entered, all: readonly Entered[], versionOf: (name: string) => string): Row {
+function rowOf(
+  { contestant, rounds, cpu }: Entered,
+  all: readonly Entered[],
+  versionOf: (name: string) => string,
+): Row {
   const { name, role, note, against } = contestant
   const limits = all.filter(one => one.contestant.role === 'limit')
   const limit = limits.find(one => one.contestant.name === against) ?? limits[0]
@@ -238,6 +251,7 @@ function rowOf({ contestant, rounds }: Entered, all: readonly Entered[], version
     median: round(quantile(rounds, 0.5)),
     p10: round(quantile(rounds, 0.1)),
     p90: round(quantile(rounds, 0.9)),
+    cpu: round(quantile(cpu, 0.5)),
     ...(limit !== undefined && { toLimit: round(ratio(rounds, limit.rounds)) }),
     ...(palier !== undefined && { toPalier: round(ratio(rounds, palier.rounds)) }),
   }

@@ -13,7 +13,7 @@ export interface Saved extends TableResult {
   readonly seconds: number
 }
 
-const HEAD = ['contestant', 'version', 'median', 'p10', 'p90', 'to limit', 'to palier', 'note']
+const HEAD = ['contestant', 'version', 'median', 'p10', 'p90', 'cpu', 'to limit', 'to palier', 'note']
 
 function cells(row: Row): string[] {
   const times = (factor: number | undefined): string => (factor === undefined ? '' : `${factor.toFixed(2)}x`)
@@ -23,6 +23,7 @@ function cells(row: Row): string[] {
     duration(row.median),
     duration(row.p10),
     duration(row.p90),
+    row.cpu === undefined ? '' : duration(row.cpu),
     times(row.toLimit),
     times(row.toPalier),
     row.note ?? '',

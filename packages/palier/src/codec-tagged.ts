@@ -1,17 +1,16 @@
 import { isUtf8 } from 'node:buffer'
 import { PalierError } from './errors.ts'
+import { DEEPEST, type Snapshot } from './snapshot.ts'
 import {
   binaryOf,
   bytesOf,
-  DEEPEST,
   type ErrorParts,
   errorOf,
   errorParts,
   isBinaryKind,
   isErrorKind,
   kindOf,
-  type Snapshot,
-} from './snapshot.ts'
+} from './snapshot-kinds.ts'
 
 /*
  * The tagged form: JSON for what JSON can say, and an object whose only key is `$` for what it cannot:

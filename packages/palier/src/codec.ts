@@ -2,18 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { decodeTagged, encodeTagged, numberText } from './codec-tagged.ts'
 import { PalierError } from './errors.ts'
-import {
-  adoptSnapshot,
-  bytesOf,
-  DEFAULT_LIMITS,
-  errorParts,
-  isBinaryKind,
-  isErrorKind,
-  kindOf,
-  type Snapshot,
-  type SnapshotLimits,
-  takeSnapshot,
-} from './snapshot.ts'
+import { adoptSnapshot, DEFAULT_LIMITS, type Snapshot, type SnapshotLimits, takeSnapshot } from './snapshot.ts'
+import { bytesOf, errorParts, isBinaryKind, isErrorKind, kindOf } from './snapshot-kinds.ts'
 
 /*
  * Turns snapshots into bytes for shared stores, and back. A plain value is JSON and nothing else; any other is in the

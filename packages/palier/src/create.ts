@@ -1,5 +1,6 @@
-import { type Cache, createEngine } from './cache.ts'
+import type { Cache } from './cache.ts'
 import { type Candidate, detect, type Probe } from './detect.ts'
+import { createEngine } from './engine.ts'
 import { readSettings, type Settings } from './environment.ts'
 import { type AnyPolicy, type CacheOptions, numberOption } from './options.ts'
 import { fileStore } from './stores/file/store.ts'
@@ -29,6 +30,7 @@ function duration(micros: number): string {
 
 /** Redis, a directory, memory: best first. */
 export function candidatesOf(options: CacheOptions, settings: Settings): readonly Candidate[] {
+  checkFileOptions(options)
   const redis = redisOptions(options, settings)
   const dir = settings.dir.value
   return [
@@ -84,13 +86,13 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
   options: CacheOptions<T> = {},
 ): Cache<T> {
   const settings = readSettings(options, process.env)
-  checkFileOptions(options)
+  const candidates = candidatesOf(options, settings)
   return createEngine(options, {
     settings,
     nearStore,
     async discover(clock, budget) {
       if (options.store !== undefined) return { backend: 'custom', store: options.store }
-      return detect(candidatesOf(options, settings), settings.backend.value, clock, budget)
+      return detect(candidates, settings.backend.value, clock, budget)
     },
   })
 }

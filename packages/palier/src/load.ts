@@ -50,6 +50,7 @@ export type LoadMode = 'missing' | 'refresh' | 'anew'
 const LEASE_WAIT = 10_000
 const FIRST_POLL = 4
 const LONGEST_POLL = 50
+const POLLS_AT_ONCE = 4
 /** Two copies of one load differ by less than this in the time they seem to have been loaded at. */
 const SAME_LOAD = 50
 
@@ -136,7 +137,7 @@ async function claimSeat(
   const giveUpAt = core.clock.now() + LEASE_WAIT
   let seen: Uint8Array | undefined
   let reason = missing
-  for (let wait = FIRST_POLL; ; ) {
+  for (let wait = FIRST_POLL, polls = 0; ; polls++) {
     const claim = { token, ttl: LEASE_TTL, ...(seen && { seen }), ...(mode === 'anew' && { steal: true }) }
     const before = core.clock.now()
     const { record, granted } = await core.link.call(store => store.claim(target.full, claim))
@@ -161,6 +162,8 @@ async function claimSeat(
       return { landed: servedStale(core, target, flight.stale, 'refreshing'), stores: true, reason }
     }
     if (core.clock.now() >= giveUpAt) return { stores: false, reason }
+    // A sweep, or a load that is just landing, holds a lease for a moment only.
+    if (polls < POLLS_AT_ONCE) continue
     await pause(core.clock, wait)
     wait = Math.min(wait * 2, LONGEST_POLL)
   }

@@ -1,4 +1,14 @@
 import { PalierError, shown } from './errors.ts'
+import {
+  type Kind,
+  kindOf,
+  isBinaryKind,
+  isErrorKind,
+  bytesOf,
+  binaryOf,
+  errorParts,
+  errorOf,
+} from './snapshot-kinds.ts'
 
 /*
  * A snapshot is the cache's own copy of a value. What nobody can change is shared: a JSON-plain value is copied once,
@@ -211,9 +221,21 @@ function takeArray(walk: Walk, value: unknown[], depth: number): unknown[] {
   return own
 }
 
+/**
+ * The own enumerable properties, each read once. Assigned one by one, because an object made by spread gets a hidden class
+ * to itself when it is frozen: 144 bytes more for each, and slow to read. Only spread, though, copies a key `__proto__`
+ * as a key.
+ */
+function copyOf(value: object): Record<string, unknown> {
+  if (hasOwn.call(value, '__proto__')) return { ...value }
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) copy[key] = (value as Record<string, unknown>)[key]
+  return copy
+}
+
 function takeObject(walk: Walk, value: object, depth: number): unknown {
-  const own = walk.adopting ? (value as Record<string, unknown>) : ({ ...value } as Record<string, unknown>)
-  if (!walk.adopting && Object.getOwnPropertySymbols(own).length > 0) {
+  const own = walk.adopting ? (value as Record<string, unknown>) : copyOf(value)
+  if (!walk.adopting && Object.getOwnPropertySymbols(value).length > 0) {
     throw refused(walk, depth, walk.way[depth] ?? '', 'an object with a symbol as key')
   }
   // Twice as fast as the keys in an array. The check keeps out what someone put on Object.prototype.
@@ -300,86 +322,6 @@ function isPlainObject(value: object): boolean {
   if (prototype === Object.prototype || prototype === null) return true
   if (typeof prototype !== 'object' || Object.getPrototypeOf(prototype) !== null) return false
   return Object.hasOwn(prototype, 'isPrototypeOf') && Object.hasOwn(prototype, 'hasOwnProperty')
-}
-
-type IntegerKind = 'Uint8Array' | 'Int8Array' | 'Uint8ClampedArray' | 'Uint16Array' | 'Int16Array' | 'Uint32Array'
-type NumberKind = 'Int32Array' | 'Float32Array' | 'Float64Array' | 'BigInt64Array' | 'BigUint64Array'
-type ViewKind = IntegerKind | NumberKind | 'DataView'
-export type BinaryKind = ViewKind | 'ArrayBuffer' | 'Buffer'
-type Fault = 'SyntaxError' | 'ReferenceError' | 'EvalError' | 'URIError'
-export type ErrorKind = 'Error' | 'TypeError' | 'RangeError' | Fault
-/** What a value beyond JSON is; part of the encoded form, so a name never changes. */
-export type Kind = BinaryKind | ErrorKind | 'Date' | 'Map' | 'Set' | 'RegExp' | 'URL'
-
-const VIEWS: Readonly<Record<ViewKind, new (memory: ArrayBuffer) => ArrayBufferView>> = {
-  ...{ Uint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array },
-  ...{ Int32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView },
-}
-
-const ERRORS: Readonly<Record<ErrorKind, new (message: string) => Error>> = {
-  ...{ Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError },
-}
-
-const MAKERS = { ...VIEWS, ...ERRORS, ArrayBuffer, Buffer, Date, Map, Set, RegExp, URL }
-
-const KINDS: ReadonlyMap<unknown, Kind> = new Map(
-  Object.entries(MAKERS).map(([name, maker]) => [maker.prototype as unknown, name as Kind] as const),
-)
-
-/** The kind of an object that is neither an array nor a plain object; undefined for an instance of any other class. */
-export function kindOf(value: object): Kind | undefined {
-  return KINDS.get(Object.getPrototypeOf(value))
-}
-
-export function isBinaryKind(kind: string): kind is BinaryKind {
-  return kind === 'Buffer' || kind === 'ArrayBuffer' || Object.hasOwn(VIEWS, kind)
-}
-
-export function isErrorKind(kind: string): kind is ErrorKind {
-  return Object.hasOwn(ERRORS, kind)
-}
-
-/** The bytes of binary data, not copied. */
-export function bytesOf(value: ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (!ArrayBuffer.isView(value)) return new Uint8Array(value)
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-}
-
-/**
- * Binary data made of a copy of `bytes`. Never memory of Node's pool: through `.buffer` a reader would reach, and could
- * change, what belongs to others. Throws a RangeError when the length does not fit the kind.
- */
-export function binaryOf(kind: BinaryKind, bytes: Uint8Array): ArrayBuffer | ArrayBufferView {
-  const memory = new ArrayBuffer(bytes.length)
-  new Uint8Array(memory).set(bytes)
-  if (kind === 'ArrayBuffer') return memory
-  if (kind === 'Buffer') return Buffer.from(memory)
-  return new VIEWS[kind](memory)
-}
-
-export interface ErrorParts {
-  /** Only where it is not the name of the class. */
-  readonly name?: string
-  readonly message: string
-  /** Present only if there is one: `undefined` is a cause like any other. */
-  readonly cause?: unknown
-}
-
-export function errorParts(error: Error): ErrorParts {
-  const { name, message }: { name: unknown; message: unknown } = error
-  const own = Object.hasOwn(error, 'name') ? { name: String(name) } : {}
-  return { ...own, message: String(message), ...(Object.hasOwn(error, 'cause') ? { cause: error.cause } : {}) }
-}
-
-export function errorOf(kind: ErrorKind, parts: ErrorParts): Error {
-  const error = new ERRORS[kind](parts.message)
-  const hidden = (name: string, value: unknown): void => {
-    Object.defineProperty(error, name, { value, writable: true, enumerable: false, configurable: true })
-  }
-  if (parts.name !== undefined) hidden('name', parts.name)
-  if (Object.hasOwn(parts, 'cause')) hidden('cause', parts.cause)
-  hidden('stack', parts.message === '' ? error.name : `${error.name}: ${parts.message}`)
-  return error
 }
 
 type Nested = (part: unknown, label: string, key?: unknown) => unknown

@@ -1,10 +1,11 @@
 import { type Clock, pause } from './clock.ts'
 import { PalierError } from './errors.ts'
 import type { Captured } from './flight.ts'
-import { logicalKey, matchesGlob, stampKey } from './key.ts'
+import { stampKey } from './key.ts'
 import { newToken, randomHex } from './lease.ts'
 import type { Link } from './link.ts'
 import { decodeRecord, encodeRecord, recordHead } from './record.ts'
+import { freshNamespace, matches, type NamespaceState, type Rule, readNamespace, withRule } from './rules.ts'
 import type { StoredRecord } from './store.ts'
 
 /*
@@ -33,25 +34,12 @@ const STAMP_TTL = 30 * 86_400_000
 /** A stamp fetched after a load began must be older than the load by this much to have been the same all along. */
 const AGE_MARGIN = 100
 const MOST_CELLS = 100_000
-const MOST_RULES = 100
+const MOST_TENDED = 2000
+const TENDED_AT_ONCE = 100
 const CREATE_LEASE = 1000
 const CREATE_TRIES = 100
 /** So many tries are made without a rest: whoever was in between is usually done. */
 const AT_ONCE = 8
-
-interface Rule {
-  readonly n: number
-  readonly glob: string
-  /** Undefined: the pattern is matched against `type:key` of every type. */
-  readonly type?: string
-}
-
-/** What is stored for the namespace. */
-interface NamespaceState {
-  readonly stamp: string
-  readonly seq: number
-  readonly rules: readonly Rule[]
-}
 
 interface Cell {
   readonly name: string
@@ -78,6 +66,7 @@ export class Stamps {
   readonly #link: Link
   readonly #namespace: string
   readonly #cells = new Map<string, Cell>()
+  readonly #captures = new WeakMap<readonly string[], { readonly epoch: number; readonly captured: Captured }>()
   readonly #asking = new Map<string, Promise<number | undefined>>()
   #seq = 0
   #rules: readonly Rule[] = []
@@ -117,8 +106,19 @@ export class Stamps {
     return this.#link.store !== undefined
   }
 
-  /** The stamps of `names` as they are now; undefined when the store must be asked first (`know`). */
+  /**
+   * The stamps of `names` as they are now; undefined when the store must be asked first (`know`). The same list of names
+   * gets the same object until something changes: entries of a type share it.
+   */
   capture(names: readonly string[]): Captured | undefined {
+    const last = this.#captures.get(names)
+    if (last !== undefined && last.epoch === this.epoch) return last.captured
+    const captured = this.#captureNow(names)
+    if (captured !== undefined) this.#captures.set(names, { epoch: this.epoch, captured })
+    return captured
+  }
+
+  #captureNow(names: readonly string[]): Captured | undefined {
     const stamps = []
     for (const name of names) {
       const cell = this.#cell(name)
@@ -152,6 +152,20 @@ export class Stamps {
   /** True when none of the names changed after `epoch`, as far as this process heard. */
   unchangedSince(names: readonly string[], epoch: number): boolean {
     return this.#blurredAt <= epoch && names.every(name => (this.#cells.get(name)?.changedAt ?? 0) <= epoch)
+  }
+
+  /**
+   * Reads the stamps this process holds, the groups of everything first. A store that evicts what is not read must not
+   * take them for idle because they are kept here; and one that changed without a message is found out.
+   */
+  async tend(): Promise<void> {
+    const known = [...this.#cells.values()].filter(cell => cell.value !== undefined)
+    const groups = known.filter(cell => !cell.name.startsWith('g:'))
+    const tags = known.filter(cell => cell.name.startsWith('g:')).slice(-MOST_TENDED)
+    const names = [...groups, ...tags].map(cell => cell.name)
+    for (let from = 0; from < names.length; from += TENDED_AT_ONCE) {
+      await this.refresh(names.slice(from, from + TENDED_AT_ONCE))
+    }
   }
 
   /** Asks the store for all names, known or not: for when no bus vouches for what is known. Rejects if the store fails. */
@@ -253,7 +267,7 @@ export class Stamps {
       const found = readStamp(record, key)
       if (found !== undefined) return { ...found, made: false }
       if (granted) {
-        const text = name === NAMESPACE ? JSON.stringify({ stamp: randomHex(8), seq: 0, rules: [] }) : randomHex(8)
+        const text = name === NAMESPACE ? JSON.stringify(freshNamespace()) : randomHex(8)
         const done = await this.#link.call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL))
         if (done) return { text, made: true, remaining: STAMP_TTL }
       } else if (record !== undefined) {
@@ -397,7 +411,7 @@ export class Stamps {
       const text = readStamp(record, key)?.text
       // A new namespace stamp that still waits is the truth here, and goes out with this change.
       const { pinned } = this.#cell(NAMESPACE)
-      const stored = text === undefined ? { stamp: randomHex(8), seq: 0, rules: [] } : readNamespace(text)
+      const stored = text === undefined ? freshNamespace() : readNamespace(text)
       const before = pinned ? this.#state : stored
       const after = JSON.stringify(change(before))
       if (await this.#link.call(store => store.commit(key, token, this.#record(key, after), STAMP_TTL))) {
@@ -415,31 +429,8 @@ export class Stamps {
   }
 }
 
-function withRule(state: NamespaceState, rule: Omit<Rule, 'n'>): NamespaceState {
-  // The same pattern again: the newer rule kills all that the older one did.
-  const rules = state.rules.filter(one => one.glob !== rule.glob || one.type !== rule.type)
-  // Too many rules would slow every read: a new namespace stamp says the same and more.
-  if (rules.length >= MOST_RULES) return { stamp: randomHex(8), seq: 0, rules: [] }
-  return { stamp: state.stamp, seq: state.seq + 1, rules: [...rules, { ...rule, n: state.seq + 1 }] }
-}
-
-function matches(rule: Omit<Rule, 'n'>, type: string, key: string): boolean {
-  if (rule.type === undefined) return matchesGlob(rule.glob, logicalKey(type, key))
-  return rule.type === type && matchesGlob(rule.glob, key)
-}
-
 function readStamp(record: StoredRecord | undefined, key: string): { text: string; remaining: number } | undefined {
   const decoded = record === undefined ? undefined : decodeRecord(record.bytes)
   if (record === undefined || decoded === undefined || decoded.key !== key) return undefined
   return { text: Buffer.from(decoded.payload).toString('utf8'), remaining: record.remaining }
-}
-
-function readNamespace(text: string): NamespaceState {
-  try {
-    const state = JSON.parse(text) as NamespaceState
-    if (typeof state.stamp === 'string' && Array.isArray(state.rules)) return state
-  } catch {
-    // Written by something else: a stamp no entry carries makes everything a miss, which is the safe answer.
-  }
-  return { stamp: randomHex(8), seq: 0, rules: [] }
 }

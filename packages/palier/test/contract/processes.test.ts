@@ -48,17 +48,20 @@ async function folder(): Promise<string> {
   return dir
 }
 
+/** Four starting processes keep two cores busy: here it is answers that count, not how soon they come. */
+const PATIENT: CacheOptions = { deadline: '5s', detectBudget: '20s' }
+
 const BACKENDS: readonly { name: string; options(): Promise<CacheOptions> }[] = [
   {
     name: 'files',
-    options: async () => ({ backend: 'filesystem', dir: join(await folder(), 'cache') }),
+    options: async () => ({ ...PATIENT, backend: 'filesystem', dir: join(await folder(), 'cache') }),
   },
   {
     name: 'redis',
     async options() {
       const server = await startRedis()
       clean.push(() => server.stop())
-      return { backend: 'redis', redisUrl: server.url }
+      return { ...PATIENT, backend: 'redis', redisUrl: server.url }
     },
   },
 ]

@@ -118,7 +118,7 @@ describe('a server that refuses', () => {
     await store.set('a', recordOf('a'), 60_000)
     expect((await store.claim('b', { token: 't', ttl: 60_000 })).granted).toBe(true)
     await server.ask('CONFIG SET maxmemory 1')
-    const refused = { code: 'PALIER_STORE_FAILED', cause: { code: 'OOM' } }
+    const refused = { code: 'PALIER_STORE_REFUSED', cause: { code: 'OOM' } }
     await expect(store.set('b', recordOf('b'), 60_000)).rejects.toMatchObject(refused)
     expect((await store.get('a'))?.bytes).toEqual(recordOf('a'))
     await store.delete(['a'])
@@ -136,7 +136,7 @@ describe('a server that refuses', () => {
     const [writer, reader] = [await answers(open({ url: primary.url })), await answers(open({ url: replica.url }))]
     await writer.set('a', recordOf('a'), 60_000)
     await until('the record got there', async () => (await reader.get('a')) !== undefined)
-    const refused = { code: 'PALIER_STORE_FAILED', cause: { code: 'READONLY' } }
+    const refused = { code: 'PALIER_STORE_REFUSED', cause: { code: 'READONLY' } }
     await expect(reader.delete(['a'])).rejects.toMatchObject(refused)
     await expect(reader.set('a', recordOf('a'), 1000)).rejects.toMatchObject(refused)
   })

@@ -47,7 +47,8 @@ export function isNodeRedis(client: object): client is AnyNodeRedis {
 
 const within = (options: SendOptions): CommandOptions => ({
   typeMapping: { 36: Buffer },
-  timeout: options.within ?? 0,
+  // Whole milliseconds: the client refuses a fraction.
+  timeout: Math.ceil(options.within ?? 0),
 })
 
 /** A connection is given up at its first error and never left to reconnect: whoever asked opens a new one. */
