@@ -2,6 +2,7 @@ import { TTLCache } from '@isaacs/ttlcache'
 import { LRUCache } from 'lru-cache'
 import { LRUMap } from 'mnemonist'
 import { createCache } from 'palier'
+import { manualClock, type NearRecord, nearStore } from 'palier/testing'
 import { expectSame, KEY_COUNT, KEYS, type Small, small } from './fixtures.ts'
 import { type Contestant, measure, type Session, within } from './harness.ts'
 import { versionOf } from './surroundings.ts'
@@ -119,6 +120,37 @@ const ttlCache: Contestant = {
   },
 }
 
+interface Near extends NearRecord {
+  readonly value: Small
+}
+
+const inside: Contestant = {
+  name: 'palier near store + expiry check',
+  role: 'palier',
+  package: 'palier',
+  note: 'what a cache looks into first',
+  async open() {
+    const store = nearStore<Near>({ maxEntries: MAX, maxBytes: 2 ** 30, clock: manualClock() })
+    const space = store.space('')
+    for (const [i, key] of KEYS.entries()) {
+      space.set(key, { value: small(i), deadAt: performance.now() + HOUR, size: 100, visited: false })
+    }
+    const get = (key: string): Small | undefined => {
+      const entry = space.get(key)
+      return entry !== undefined && performance.now() < entry.deadAt ? entry.value : undefined
+    }
+    return {
+      check: checked(get),
+      async run(n) {
+        let total = 0
+        for (let i = 0; i < n; i++) total += get(keyAt(i))?.id ?? Number.NaN
+        sum(total)
+      },
+      close: async () => store.close(),
+    }
+  },
+}
+
 async function openPalier(): Promise<ReturnType<typeof createCache>> {
   const cache = createCache({ namespace: 'get', backend: 'memory', logger: false, defaults: { ttl: HOUR } })
   await cache.ready()
@@ -187,8 +219,9 @@ const asyncMap: Contestant = {
 async function run({ pace }: RunOptions): Promise<TableResult> {
   const bare = {
     name: 'get hit without a wait',
-    what: `one fresh value of ${KEY_COUNT} small ones; Palier makes a promise, the others do not`,
-    contestants: [plainMap, unawaited, lruCache, mnemonist, ttlCache],
+    what: `one fresh value of ${KEY_COUNT} small ones; only "not awaited" makes a promise`,
+    contestants: [plainMap, inside, unawaited, lruCache, mnemonist, ttlCache],
+    aims: [within(inside.name, plainMap.name, 1.5)],
   }
   const waited = {
     name: 'get hit, awaited',

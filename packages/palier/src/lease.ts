@@ -6,9 +6,9 @@ export const LEASE_TTL = 6000
 /** A factory that hangs loses its lease after this long: others stop waiting for it. */
 export const LEASE_MAX_AGE = 300_000
 
-/** 128 random bits: a token is never made twice, so a voided lease can never look alive again. */
+/** 122 random bits: a token is never made twice, so a voided lease can never look alive again. */
 export function newToken(): string {
-  return randomHex(16)
+  return crypto.randomUUID()
 }
 
 export function randomHex(bytes: number): string {

@@ -1,4 +1,5 @@
-import { type Clock, within } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { createDeadlines } from './deadlines.ts'
 import { PalierError } from './errors.ts'
 import type { SharedStore } from './store.ts'
 
@@ -54,6 +55,7 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
   let tryAt = 0
   let closed = false
   let cancelTrial: (() => void) | undefined
+  const deadlines = createDeadlines(clock, deadline)
 
   const become = (next: LinkState, why: string): void => {
     if (state === next) return
@@ -95,34 +97,38 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
     }
     // Claimed before the answer is known, so that a store left alone gets one trial call, not a herd of them.
     if (state === 'open') tryAt = clock.now() + OPEN_FOR
-    const target = store
-    let judged = false
-    /** Only the first word counts: an answer after the deadline is no success, a failure after it no second one. */
-    const judge = (verdict: () => void): void => {
-      if (!judged) verdict()
-      judged = true
-    }
-    const late = (): never => {
-      const error = new PalierError('PALIER_STORE_TIMEOUT', `${target.name} did not answer within ${deadline} ms`)
-      judge(() => failed(error))
-      throw error
-    }
-    const work = async (): Promise<T> => {
-      try {
-        const value = await operation(target)
-        judge(succeeded)
-        return value
-      } catch (cause) {
-        const error =
-          cause instanceof PalierError
-            ? cause
-            : new PalierError('PALIER_STORE_FAILED', `${target.name} failed: ${messageOf(cause)}`, { cause })
-        // A refused write is an answer: reads go on, and the store is not to be left alone for it.
-        judge(error.code === 'PALIER_STORE_REFUSED' ? succeeded : () => failed(error))
-        throw error
+    return watched(store, operation)
+  }
+
+  /** Only the first word counts: an answer after the deadline is no success, a failure after it no second one. */
+  function watched<T>(target: SharedStore, operation: (store: SharedStore) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let over = false
+      const end = (verdict: () => void): boolean => {
+        if (over) return false
+        over = true
+        deadlines.end(wait)
+        verdict()
+        return true
       }
-    }
-    return within(clock, deadline, work, late)
+      const fail = (cause: unknown): void => {
+        const error = cause instanceof PalierError ? cause : storeFailure(target, cause)
+        // A refused write is an answer: reads go on, and the store is not to be left alone for it.
+        const verdict = error.code === 'PALIER_STORE_REFUSED' ? succeeded : () => failed(error)
+        if (end(verdict)) reject(error)
+      }
+      const wait = deadlines.begin(() => {
+        const text = `${target.name} did not answer within ${deadline} ms`
+        fail(new PalierError('PALIER_STORE_TIMEOUT', text))
+      })
+      try {
+        operation(target).then(value => {
+          if (end(succeeded)) resolve(value)
+        }, fail)
+      } catch (cause) {
+        fail(cause)
+      }
+    })
   }
 
   return {
@@ -149,8 +155,13 @@ export function createLink(clock: Clock, deadline: number, hooks: LinkHooks): Li
     close() {
       closed = true
       cancelTrial?.()
+      deadlines.close()
     },
   }
+}
+
+function storeFailure(store: SharedStore, cause: unknown): PalierError {
+  return new PalierError('PALIER_STORE_FAILED', `${store.name} failed: ${messageOf(cause)}`, { cause })
 }
 
 export function messageOf(cause: unknown): string {
