@@ -101,6 +101,14 @@ export function stampNames(target: Target): readonly string[] {
   return policy.tags === type.policy.tags ? type.stampNames : stampNamesOf(type.name, policy.tags)
 }
 
+/** What an entry takes on the heap beside its key and value: the object, its place in the index, its times. Measured in `bench/`. */
+const ENTRY_BYTES = 220
+
+/** Bytes of an entry beside its value. */
+export function overheadOf(target: Target): number {
+  return ENTRY_BYTES + target.nearKey.length * 2
+}
+
 /** The near tier may be read and written now. */
 export function nearTrusted(core: Core): boolean {
   return core.clock.now() < core.trust.trustedUntil || core.trust.poll()
@@ -172,7 +180,7 @@ export function makeEntry(core: Core, target: Target, from: NewEntry): Entry {
   return new Entry({
     value: from.snapshot.value,
     plain: from.snapshot.plain,
-    size: from.snapshot.size + target.nearKey.length * 2,
+    size: from.snapshot.size + overheadOf(target),
     loadedAt: from.loadedAt,
     freshUntil: now + from.ttl,
     deadAt: now + from.ttl + from.grace,
@@ -234,7 +242,7 @@ export async function fromRecord(core: Core, target: Target, record: StoredRecor
     const entry = new Entry({
       value: snapshot.value,
       plain: snapshot.plain,
-      size: snapshot.size + target.nearKey.length * 2,
+      size: snapshot.size + overheadOf(target),
       loadedAt: now - Math.max(0, head.ttl + head.grace - record.remaining) - head.cost,
       freshUntil: now + fresh,
       deadAt: now + record.remaining,

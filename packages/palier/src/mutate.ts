@@ -7,6 +7,7 @@ import {
   type NewEntry,
   nearNow,
   nearTrusted,
+  overheadOf,
   type Reading,
   reportError,
   snapshotOf,
@@ -105,7 +106,9 @@ function given(core: Core, target: Target, value: unknown): Given {
 
 async function newEntry(core: Core, target: Target, { snapshot, tags }: Given): Promise<NewEntry> {
   const { policy } = target
-  const names = [...stampNames(target), ...tags.map(tagStamp)]
+  // The type's own list as it is, when nothing is added: entries of one list share their captured stamps.
+  const own = stampNames(target)
+  const names = tags.length === 0 ? own : [...own, ...tags.map(tagStamp)]
   const base = snapshot.value === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl
   const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
   const loadedAt = core.clock.now()
@@ -245,8 +248,8 @@ export async function addValue(core: Core, target: Target, value: unknown): Prom
 }
 
 /** The entry again with another ttl; its stamps and value stay. */
-function again(before: Entry, ttl: number, grace: number): NewEntry {
-  const snapshot = { value: before.value, size: before.size, plain: before.plain }
+function again(target: Target, before: Entry, ttl: number, grace: number): NewEntry {
+  const snapshot = { value: before.value, size: before.size - overheadOf(target), plain: before.plain }
   const captured = { stamps: before.stamps, mark: before.mark }
   return { snapshot, captured, loadedAt: before.loadedAt, cost: before.cost, ttl, grace }
 }
@@ -271,14 +274,15 @@ export interface Times {
 export function touchEntry(core: Core, target: Target, times: Times): Promise<boolean> {
   const decide: Change = before =>
     before !== undefined && core.clock.now() < before.freshUntil
-      ? again(before, times.ttl ?? before.ttl, times.grace ?? before.grace)
+      ? again(target, before, times.ttl ?? before.ttl, times.grace ?? before.grace)
       : undefined
   return changed(core, 'touch', target, () => changePresent(core, target, decide))
 }
 
 /** Ends the freshness of an entry now; during its grace, or the one given, it may still be served. False when there is none. */
 export function expireEntry(core: Core, target: Target, times: Times): Promise<boolean> {
-  const decide: Change = before => (before === undefined ? undefined : again(before, 0, times.grace ?? before.grace))
+  const decide: Change = before =>
+    before === undefined ? undefined : again(target, before, 0, times.grace ?? before.grace)
   return changed(core, 'expire', target, () => changePresent(core, target, decide))
 }
 

@@ -3,6 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Cache, type CacheOptions, createCache } from '../../src/index.ts'
 import { freePort, startRedis } from '../support/redis-server.ts'
@@ -46,6 +48,37 @@ async function blackHole(): Promise<{ port: number; close(): Promise<void> }> {
     },
   }
 }
+
+describe('a client that is given', () => {
+  const KINDS = {
+    async ioredis(url: string) {
+      const client = new Redis(url, { lazyConnect: true })
+      await client.connect()
+      return { client, close: async () => client.disconnect() }
+    },
+    async redis(url: string) {
+      const client = createClient({ url })
+      client.on('error', () => undefined)
+      await client.connect()
+      return { client, close: async () => client.destroy() }
+    },
+  }
+
+  test.each(Object.entries(KINDS))('%s is used, and still open when the cache is closed', async (_name, connect) => {
+    const server = await startRedis()
+    const { client, close } = await connect(server.url)
+    try {
+      const cache = open({ redis: client, dir: join(home, 'cache') })
+      await cache.set('k', 1)
+      expect(await cache.ready()).toMatchObject({ backend: 'redis', state: 'HEALTHY' })
+      await cache.close()
+      expect(await client.ping()).toBe('PONG')
+    } finally {
+      await close()
+      await server.stop()
+    }
+  })
+})
 
 describe('the backend that is found', () => {
   test('Redis, when it answers, and the trace says what it did', async () => {

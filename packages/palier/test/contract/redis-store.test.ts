@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
 import { busContract, storeContract } from '../../src/testing.ts'
@@ -83,7 +84,9 @@ for (const kind of KINDS) {
     async function busesUnderTest() {
       const { nodes, open, close } = await group()
       const [one, two] = [await open(), await open()]
-      const [first, second, other] = [one.openBus('c'), two.openBus('c'), one.openBus('other')]
+      // Channels of its own for each case: a message of the one before may still be on its way through a cluster.
+      const channel = randomUUID()
+      const [first, second, other] = [one.openBus(channel), two.openBus(channel), one.openBus(`${channel} other`)]
       return {
         first,
         second,
