@@ -14,9 +14,7 @@ const LONGEST = 512
 /** A UTF-16 unit is at most 3 bytes of UTF-8, and an escape at most 3 bytes for one unit. */
 const SURELY_SHORT = Math.floor(LONGEST / 3)
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const ESCAPED = /[%{}\u0000-\u001f\u007f]/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const NEEDS_ESCAPE = /^#|[%{}\u0000-\u001f\u007f]/
 
 const escapeUnit = (unit: string): string => `%${unit.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
