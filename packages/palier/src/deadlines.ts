@@ -14,7 +14,7 @@ export interface Wait {
 export interface Deadlines {
   begin(late: () => void): Wait
   end(wait: Wait): void
-  /** Nobody is told any more. */
+  /** Ends all waits now: whoever waits is told that it is late. */
   close(): void
 }
 
@@ -58,8 +58,9 @@ export function createDeadlines(clock: Clock, ms: number): Deadlines {
     },
     end: wait => void waits.delete(wait),
     close() {
-      waits.clear()
       cancel?.()
+      for (const wait of waits) wait.late()
+      waits.clear()
     },
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Cache, cacheType, createCache, PalierError } from '../../src/index.ts'
+import { type Cache, cacheType, createCache, memoryStore, PalierError } from '../../src/index.ts'
+import { faulty, manualClock } from '../../src/testing.ts'
 import { gate, memoryCache, pair } from '../support/caches.ts'
 
 interface User {
@@ -310,5 +311,17 @@ describe('close', () => {
     await cache.close()
     await expect(cache.get('k')).rejects.toBeInstanceOf(PalierError)
     await expect(cache.deleteByTag('t')).rejects.toEqual(code('PALIER_CLOSED'))
+  })
+
+  test('a call that a hung store never answers is settled by it', async () => {
+    const clock = manualClock()
+    const store = faulty(memoryStore({ clock }))
+    const cache = createCache({ logger: false, backend: 'memory', clock, store })
+    await cache.ready()
+    store.hang('get')
+    const answer = cache.get('k')
+    await clock.advance(1)
+    await cache.close()
+    expect(await answer).toBeUndefined()
   })
 })
