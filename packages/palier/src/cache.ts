@@ -2,22 +2,31 @@ import type { Cached } from './cached.ts'
 import type { Backend, TraceStep } from './detect.ts'
 import type { Setting } from './environment.ts'
 import type { EventName, HealthState, Listener } from './events.ts'
-import type { Receipt } from './mutate.ts'
+import type { Receipt } from './invalidate.ts'
+import type { LinkState } from './link.ts'
 import type { AnyPolicy, ReadyType, ValueOf } from './options.ts'
 import type { Stats } from './stats.ts'
 import type { Verbs } from './verbs.ts'
 
 export interface TierStatus {
   readonly name: string
-  readonly role: 'near' | 'shared'
-  readonly state: 'up' | 'open' | 'in doubt'
+  /** `shared`: the backend. `spare`: stands in while that is out. `scout`: better, not asked for, and just found. */
+  readonly role: 'near' | 'shared' | 'spare' | 'scout'
+  readonly state: LinkState | 'in doubt'
+  /** Reads and writes go there now. */
+  readonly used: boolean
+  readonly reason?: string
+  /** Since when it is in this state, in milliseconds since 1970. */
+  readonly since?: number
+  /** Milliseconds until it is tried again. */
+  readonly nextTryIn?: number
 }
 
 /** What operators see: what the cache runs on, why, and how it is. */
 export interface Status {
   readonly namespace: string
   readonly enabled: boolean
-  /** `detecting` until `ready()` resolves. */
+  /** What is in use now; `detecting` until `ready()` resolves. */
   readonly backend: Backend | 'detecting' | 'custom'
   readonly why: string
   readonly trace: readonly TraceStep[]
@@ -27,7 +36,8 @@ export interface Status {
   readonly since: number
   /** Nearest first. */
   readonly tiers: readonly TierStatus[]
-  readonly outbox: { readonly pending: number }
+  /** Invalidations that the backend has not acknowledged, and since when the oldest waits, in milliseconds since 1970. */
+  readonly outbox: { readonly pending: number; readonly oldestAt?: number }
   /** Caches seen alive on this namespace, this one included. */
   readonly processes: number
   /** How long another process may go on serving what was deleted here, in milliseconds; 0 when nothing is shared. */

@@ -5,19 +5,49 @@ import { EARLY_REACH, Entry } from './entry.ts'
 import { PalierError } from './errors.ts'
 import type { Events, MissReason } from './events.ts'
 import type { Captured, Flights } from './flight.ts'
-import { entryKey } from './key.ts'
+import type { Journal } from './journal.ts'
+import { entryKey, NAMESPACE, tagStamp, typeStamp } from './key.ts'
 import type { Leases } from './lease.ts'
 import { type Link, messageOf } from './link.ts'
+import type { Backend } from './detect.ts'
 import type { Policy } from './options.ts'
 import type { Outbox } from './outbox.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import { readValue, type Snapshot, type SnapshotLimits, takeSnapshot } from './snapshot.ts'
 import type { TierCounters, TypeCounters } from './stats.ts'
 import type { NearSpace, NearStore, StoredRecord } from './store.ts'
-import { NAMESPACE, type Stamps, tagStamp, typeStamp } from './tags.ts'
+import type { Stamps } from './tags.ts'
 
 /** What decides whether the near tier may be believed: the bus, or nothing when nothing is shared. */
 export type Trust = Pick<Bus, 'trustedUntil' | 'poll'>
+
+/** Nothing is shared, so nothing can be missed. */
+export const NO_DOUBT: Trust = { trustedUntil: Number.POSITIVE_INFINITY, poll: () => true }
+/** Nobody vouches for what was learned: the near tier is off. */
+export const ALL_DOUBT: Trust = { trustedUntil: 0, poll: () => false }
+
+/**
+ * A place in the list of tiers behind the near one: a shared store with all that is needed to be right about it, or, without
+ * a link, this process alone. Each has stamps of its own: what was loaded under one tier is dead under another.
+ */
+export interface Tier {
+  readonly backend: Backend | 'custom'
+  /** What operators read: the name of the store, or `memory`. */
+  readonly name: string
+  /** Undefined: nothing is shared. */
+  readonly link: Link | undefined
+  readonly stamps: Stamps
+  readonly leases: Leases
+  readonly outbox: Outbox
+  /** What decides whether the near tier may be believed while this tier is in use. */
+  readonly trust: Trust
+  /** Tells the store what is deleted; all that waits in the outbox goes this way. Rejects if the store did not take it. */
+  deliver(targets: readonly string[]): Promise<void>
+  /** The store has taken a write that ends what was there before under these targets. */
+  acknowledged(targets: readonly string[]): void
+  /** Tells the other caches of the namespace; a failure is an event, never an exception. */
+  tell(text: string): void
+}
 
 /** Everything the parts of one cache share. */
 export interface Core {
@@ -28,20 +58,22 @@ export interface Core {
   readonly limits: SnapshotLimits
   readonly protect: readonly string[]
   readonly events: Events
-  readonly link: Link
-  readonly leases: Leases
-  readonly outbox: Outbox
-  readonly stamps: Stamps
+  /** Resolves when it is known which tier to begin with; never rejects. */
+  readonly settled: Promise<void>
   readonly loads: Flights
   readonly reads: Flights
   readonly near: NearStore<Entry>
   readonly nearCounters: TierCounters
   readonly sharedCounters: TierCounters
   readonly types: ReadonlyMap<string, TypeState>
-  /** Replaced when a backend is chosen. */
-  trust: Trust
-  /** Tells the other caches of the namespace; a failure is an event, never an exception. */
-  tell(text: string): void
+  /** What is read and written now: the home tier or, while that is out, the next best. */
+  tier: Tier
+  /** The tier whose word counts: what it has acknowledged is done. */
+  home: Tier
+  /** The longest that anything loaded now may live, fresh and stale together: bounded while the home tier cannot be heard. */
+  longest: number
+  /** Where what waits outlives the process; none without a directory. */
+  journal: Journal | undefined
   closed: AbortController
 }
 
@@ -111,7 +143,7 @@ export function overheadOf(target: Target): number {
 
 /** The near tier may be read and written now. */
 export function nearTrusted(core: Core): boolean {
-  return core.clock.now() < core.trust.trustedUntil || core.trust.poll()
+  return core.clock.now() < core.tier.trust.trustedUntil || core.tier.trust.poll()
 }
 
 /**
@@ -127,14 +159,14 @@ export function nearNow(core: Core, target: Target): Entry | 'unknown' | undefin
     target.lapsed = true
     return undefined
   }
-  if (entry.epoch === core.stamps.epoch) return entry
-  const verdict = core.stamps.judge(entry, target.type.name, target.key)
+  if (entry.epoch === core.tier.stamps.epoch) return entry
+  const verdict = core.tier.stamps.judge(entry, target.type.name, target.key)
   if (verdict === 'unknown') return 'unknown'
   if (verdict === 'dead') {
     target.space.delete(target.nearKey)
     return undefined
   }
-  entry.epoch = core.stamps.epoch
+  entry.epoch = core.tier.stamps.epoch
   return entry
 }
 
@@ -152,7 +184,7 @@ export async function learnStamps(core: Core, target: Target): Promise<boolean> 
   const entry = target.space.peek(target.nearKey)
   if (entry === undefined) return true
   try {
-    await core.stamps.know(entry.stamps.map(stamp => stamp.name))
+    await core.tier.stamps.know(entry.stamps.map(stamp => stamp.name))
     return true
   } catch (error) {
     reportError(core, 'stamps', error, target)
@@ -192,15 +224,26 @@ export function makeEntry(core: Core, target: Target, from: NewEntry): Entry {
   })
 }
 
+export interface Lifetime {
+  readonly ttl: number
+  readonly grace: number
+}
+
+/** How long what is loaded now may live: while the home tier is out, nobody would hear that it was deleted elsewhere. */
+export function lifetimeOf(core: Core, { ttl, grace }: Lifetime): Lifetime {
+  const fresh = Math.min(ttl, core.longest)
+  return { ttl: fresh, grace: Math.min(grace, core.longest - fresh) }
+}
+
 /** Keeps an entry in the near tier, if that is allowed and in no doubt, and nothing has killed it since its load began. */
 export function keepNear(core: Core, target: Target, entry: Entry): void {
   const { near } = target.policy
-  const shared = core.link.store !== undefined
-  if (shared && (near === false || !nearTrusted(core))) return
-  const verdict = core.stamps.judge(entry, target.type.name, target.key)
+  const shared = core.tier.link !== undefined
+  if ((shared && near === false) || core.longest === 0 || !nearTrusted(core)) return
+  const verdict = core.tier.stamps.judge(entry, target.type.name, target.key)
   if (verdict === 'dead') return
   const kept = shared && near !== false ? entry.limitedTo(Math.trunc(core.clock.now()) + near) : entry
-  if (verdict === 'alive') kept.epoch = core.stamps.epoch
+  if (verdict === 'alive') kept.epoch = core.tier.stamps.epoch
   target.space.set(target.nearKey, kept)
 }
 
@@ -219,6 +262,7 @@ export type Reading =
 
 /** What a record of a shared store is worth: a fresh or stale entry, or nothing and why. Never rejects. */
 export async function fromRecord(core: Core, target: Target, record: StoredRecord): Promise<Reading> {
+  const { stamps } = core.tier
   try {
     const head = decodeRecord(record.bytes)
     if (head === undefined || head.key !== target.full) {
@@ -228,11 +272,11 @@ export async function fromRecord(core: Core, target: Target, record: StoredRecor
     const { name } = target.type
     const stampNames = head.stamps.map(stamp => stamp.name)
     // Without a bus that vouches for them, the stamps known here may be long out of date.
-    if (!nearTrusted(core)) await core.stamps.refresh(stampNames)
-    let verdict = core.stamps.judge(head, name, target.key)
+    if (!nearTrusted(core)) await stamps.refresh(stampNames)
+    let verdict = stamps.judge(head, name, target.key)
     if (verdict === 'unknown') {
-      await core.stamps.know(stampNames)
-      verdict = core.stamps.judge(head, name, target.key)
+      await stamps.know(stampNames)
+      verdict = stamps.judge(head, name, target.key)
     }
     if (verdict !== 'alive') return { state: 'dead', reason: 'invalidated' }
     const snapshot = await core.codec.decode(head.payload, head.form, head.size)

@@ -1,8 +1,9 @@
 import type { Cache } from './cache.ts'
-import { type Candidate, detect, type Probe } from './detect.ts'
+import { type Candidate, detect, givenStore, type Probe } from './detect.ts'
 import { createEngine } from './engine.ts'
 import { readSettings, type Settings } from './environment.ts'
 import { type AnyPolicy, type CacheOptions, numberOption } from './options.ts'
+// JOURNAL import { openOutboxJournal } from './stores/file/outbox-journal.ts'
 import { fileStore } from './stores/file/store.ts'
 import { probeDirectory } from './stores/file/probe.ts'
 import { nearStore } from './stores/memory.ts'
@@ -32,10 +33,13 @@ function duration(micros: number): string {
 export function candidatesOf(options: CacheOptions, settings: Settings): readonly Candidate[] {
   checkFileOptions(options)
   const redis = redisOptions(options, settings)
+  const named = [settings.redisUrl, settings.redisHost, settings.redisPort]
+  const wanted = options.redis !== undefined || named.some(({ source }) => source !== 'default')
   const dir = settings.dir.value
   return [
     {
       backend: 'redis',
+      wanted,
       async probe(budget): Promise<Probe> {
         const found = await probeRedis(redis, budget)
         if (!found.ok) return found
@@ -48,6 +52,7 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
     },
     {
       backend: 'filesystem',
+      wanted: false,
       async probe(): Promise<Probe> {
         const found = await probeDirectory(dir)
         if (!found.ok) return found
@@ -61,6 +66,7 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
     },
     {
       backend: 'memory',
+      wanted: false,
       probe: () =>
         Promise.resolve<Probe>({
           ok: true,
@@ -87,12 +93,18 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
 ): Cache<T> {
   const settings = readSettings(options, process.env)
   const candidates = candidatesOf(options, settings)
+  const { store } = options
+  const backend = settings.backend.value
+  // Files that are the backend themselves have no use for a journal beside them.
+  const journalled = store === undefined && (backend === 'auto' || backend === 'redis')
   return createEngine(options, {
     settings,
     nearStore,
     async discover(clock, budget) {
-      if (options.store !== undefined) return { backend: 'custom', store: options.store }
-      return detect(candidates, settings.backend.value, clock, budget)
+      return store === undefined ? detect(candidates, backend, clock, budget) : givenStore(store)
     },
+    ...(journalled && {
+      // JOURNAL openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
+    }),
   })
 }

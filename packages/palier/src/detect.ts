@@ -1,4 +1,5 @@
 import { type Clock, within } from './clock.ts'
+import { PalierError } from './errors.ts'
 import { messageOf } from './link.ts'
 import type { BackendChoice } from './options.ts'
 import type { SharedStore } from './store.ts'
@@ -22,16 +23,37 @@ export type Probe =
 /** A backend that may be there. */
 export interface Candidate {
   readonly backend: Backend
+  /** The configuration names it: when it is not there, it is waited for. */
+  readonly wanted: boolean
   /** Proves it by using it, within the budget in milliseconds. */
   probe(budget: number): Promise<Probe>
   /** Opens it; undefined for memory, where nothing is shared. */
   open(): SharedStore | undefined
 }
 
+/** A backend as a cache uses it: now, later, or never. */
+export interface Place {
+  readonly backend: Backend | 'custom'
+  readonly wanted: boolean
+  /** The cache closes the store. */
+  readonly owned: boolean
+  /** Opened already, because it was chosen. */
+  readonly opened?: { readonly store: SharedStore | undefined }
+  /** Opens it as it is: it may not answer yet. Undefined for memory, where nothing is shared. */
+  open(): SharedStore | undefined
+  /** Resolves when it has proved itself; rejects with why it cannot serve. */
+  prove(): Promise<void>
+}
+
 export interface Detection {
   readonly backend: Backend
   readonly why: string
   readonly trace: readonly TraceStep[]
+  /** Best first: those that were looked for and are not there, the chosen one, and those to fall back upon. */
+  readonly places: readonly Place[]
+  /** Position of the chosen one. */
+  readonly chosen: number
+  /** The store of the chosen one; undefined for memory. */
   readonly store: SharedStore | undefined
   /** True when the backend that was asked for by name is not the one that was found. */
   readonly fellBack: boolean
@@ -53,7 +75,15 @@ export async function detect(
   for (const skipped of candidates.slice(0, start)) {
     trace.push({ backend: skipped.backend, outcome: 'not tried', why: `the configuration asks for ${choice}`, ms: 0 })
   }
-  for (const candidate of candidates.slice(start)) {
+  const inQuestion = candidates.slice(start)
+  const placeOf = (candidate: Candidate): Place => ({
+    backend: candidate.backend,
+    wanted: candidate.wanted || candidate.backend === choice,
+    owned: true,
+    open: () => candidate.open(),
+    prove: () => prove(candidate, clock, budget),
+  })
+  for (const [i, candidate] of inQuestion.entries()) {
     const began = clock.now()
     const found = await tryOut(candidate, clock, Math.max(LEAST_BUDGET, endAt - began))
     const ms = Math.round(clock.now() - began)
@@ -63,10 +93,48 @@ export async function detect(
       continue
     }
     trace.push({ backend, outcome: 'chosen', why: found.detail, ms })
+    const places = inQuestion.map(placeOf)
+    places[i] = { ...placeOf(candidate), opened: { store: found.store } }
     const fellBack = choice !== 'auto' && backend !== choice
-    return { backend, why: sentence(trace), trace, store: found.store, fellBack }
+    return { backend, why: sentence(trace), trace, places, chosen: i, store: found.store, fellBack }
   }
-  return { backend: 'memory', why: 'nothing else could be used', trace, store: undefined, fellBack: choice !== 'auto' }
+  const why = 'nothing else could be used'
+  const store = undefined
+  return { backend: 'memory', why, trace, places: [MEMORY], chosen: 0, store, fellBack: choice !== 'auto' }
+}
+
+/** This process's own memory: always there, and nothing to open. */
+export const MEMORY: Place = {
+  backend: 'memory',
+  wanted: false,
+  owned: true,
+  opened: { store: undefined },
+  open: () => undefined,
+  prove: () => Promise.resolve(),
+}
+
+/** A store that the caller gives: the only one, and closed by the caller. */
+export interface Given {
+  readonly backend: 'custom'
+  readonly places: readonly Place[]
+  readonly chosen: number
+}
+
+export function givenStore(store: SharedStore): Given {
+  const place: Place = {
+    backend: 'custom',
+    wanted: true,
+    owned: false,
+    opened: { store },
+    open: () => store,
+    prove: () => Promise.resolve(),
+  }
+  return { backend: 'custom', places: [place], chosen: 0 }
+}
+
+async function prove(candidate: Candidate, clock: Clock, budget: number): Promise<void> {
+  const found = await tryOut({ ...candidate, open: () => undefined }, clock, budget)
+  if (!found.ok) throw new PalierError('PALIER_STORE_FAILED', `${candidate.backend} was refused: ${found.why}`)
 }
 
 type Opened = { readonly ok: true; readonly detail: string; readonly store: SharedStore | undefined }

@@ -1,30 +1,28 @@
 import { createCached } from './cached.ts'
-import { type Clock, pause, systemClock, within } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { createCodec } from './codec.ts'
-import { type Core, nearTrusted, reportError } from './core.ts'
-import type { Detection } from './detect.ts'
+import { type Core, reportError } from './core.ts'
+import type { Detection, Given } from './detect.ts'
 import { toMilliseconds } from './duration.ts'
 import type { Entry } from './entry.ts'
 import { type Settings, shownSettings } from './environment.ts'
 import { badOption, PalierError } from './errors.ts'
 import { createEvents, type HealthState } from './events.ts'
+import { createLocalTier, createTiers, type OutageLimits } from './failover.ts'
 import { createFlights } from './flight.ts'
-import { ALL_DOUBT, forgetEverything, listen, NO_DOUBT } from './hearing.ts'
-import { checkName, checkUnprotected, PROTECTED_PREFIXES } from './key.ts'
-import { createLeases } from './lease.ts'
-import { createLink, messageOf, TRIAL_KEY } from './link.ts'
+import { type Health, healthOf, tierStatuses, WARM_FOR } from './health.ts'
+import { forgetNearTier } from './hearing.ts'
+import { addPattern, type Receipt, renewStamps, sweepTiers } from './invalidate.ts'
+import type { Journal } from './journal.ts'
+import { checkName, checkUnprotected, NAMESPACE, PROTECTED_PREFIXES, tagStamp, typeStamp } from './key.ts'
 import { attachLogger } from './log.ts'
-import { encodeMessage } from './message.ts'
-import { addPattern, type Receipt, renewStamps } from './mutate.ts'
-import { type CacheOptions, numberOption, textList } from './options.ts'
 import { createVerbs } from './operations.ts'
-import { createOutbox } from './outbox.ts'
+import { type CacheOptions, numberOption, type OutageOptions, textList } from './options.ts'
 import { type Stats, summary, TierCounters } from './stats.ts'
-import type { NearStore, SharedStore } from './store.ts'
-import { sweepBehind } from './sweep.ts'
-import { NAMESPACE, Stamps, tagStamp, typeStamp } from './tags.ts'
+import type { NearStore } from './store.ts'
 import { createTypes, typeOfSpace } from './types.ts'
-import type { Cache, Policies, Status, TierStatus, TypedCache } from './cache.ts'
+import type { ManagedTier } from './tier.ts'
+import type { Cache, Policies, Status, TypedCache } from './cache.ts'
 
 /** What the engine is given by whoever knows the concrete stores. */
 export interface Surroundings {
@@ -36,40 +34,34 @@ export interface Surroundings {
     onEvict: (space: string, key: string) => void
   }): NearStore<Entry>
   /** Finds the backend; never rejects. */
-  discover(
-    clock: Clock,
-    budget: number,
-  ): Promise<Detection | { readonly backend: 'custom'; readonly store: NonNullable<CacheOptions['store']> }>
+  discover(clock: Clock, budget: number): Promise<Detection | Given>
+  /** Where invalidations that wait outlive the process; absent without a directory. */
+  openJournal?(namespace: string, clock: Clock): Journal
+  /** Parts of the protocol that are switched off, to show that each is needed: for the simulator alone. */
+  readonly weaken?: ReadonlySet<string>
 }
 
-/** What everybody is told when it is no longer known what they missed. */
-const FLUSH = encodeMessage({ kind: 'flush', names: [] })
 /** How often a state that is not well is looked at. */
 const LOOK_EVERY = 1000
 /** How often the stamps are read again: often enough to be among what a store used last. */
 const TEND_EVERY = 300_000
 
-/** Waits until the store's own connection has answered once: the first deadline must not fall to its opening. */
-async function warm(
-  store: SharedStore,
-  clock: Clock,
-  { budget, deadline }: { budget: number; deadline: number },
-): Promise<void> {
-  const endAt = clock.now() + budget
-  const answered = async (): Promise<boolean> => {
-    try {
-      return await within(
-        clock,
-        deadline,
-        async () => (await store.get(TRIAL_KEY), true),
-        () => false,
-      )
-    } catch {
-      // What is wrong shows at the first call that somebody waits for.
-      return false
+const STRONG: ReadonlySet<string> = new Set()
+
+function outageLimits(options: OutageOptions = {}): OutageLimits {
+  for (const name of Object.keys(options)) {
+    if (!['ttl', 'serveFor', 'maxPending', 'journal'].includes(name)) {
+      throw badOption(`outage.${name}`, 'one of ttl, serveFor, maxPending, journal', name)
     }
   }
-  while (!(await answered()) && clock.now() < endAt) await pause(clock, 10)
+  if (options.journal !== undefined && typeof options.journal !== 'boolean') {
+    throw badOption('outage.journal', 'true or false', options.journal)
+  }
+  return {
+    ttl: toMilliseconds('outage.ttl', options.ttl ?? 10_000, { min: 0 }),
+    serveFor: toMilliseconds('outage.serveFor', options.serveFor ?? 0, { min: 0 }),
+    maxPending: numberOption('outage.maxPending', options.maxPending ?? 10_000, 1, 1_000_000),
+  }
 }
 
 export function createEngine<const T extends Policies>(options: CacheOptions<T>, around: Surroundings): Cache<T> {
@@ -103,26 +95,22 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   })
 
   const types = createTypes(options, near, protect)
-  const link = createLink(clock, deadline, {
-    changed(state) {
-      if (state === 'up') void outbox.drain()
-      tellState()
-    },
+  const limitsOfOutage = outageLimits(options.outage)
+  const without = around.weaken ?? STRONG
+  let settle: () => void = () => undefined
+  const settled = new Promise<void>(resolve => {
+    settle = resolve
   })
-  const outbox = createOutbox(clock, { usable: () => link.usable(), changed: () => tellState() })
-  const stamps = new Stamps(namespace, clock, link)
-  let bus: ReturnType<NonNullable<typeof link.store>['openBus']> | undefined
-  /** Messages on their way: the bus is closed only after them. */
-  const telling = new Set<Promise<unknown>>()
+  let isSettled = false
   let detection: Detection | undefined
-  /** Why less is in use than was found. */
-  let trouble: string | undefined
+  let given = false
+  let warmUntil = 0
   let lastState: HealthState | undefined
   let cancelLook: (() => void) | undefined
   let cancelTend: (() => void) | undefined
   let stateSince = clock.wall()
 
-  const core: Core = {
+  const parts = {
     namespace,
     enabled: settings.enabled.value,
     clock,
@@ -130,93 +118,54 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     limits,
     protect,
     events,
-    link,
-    leases: createLeases(clock, link),
-    outbox,
-    stamps,
+    settled,
     loads: createFlights(),
     reads: createFlights(),
     near,
     nearCounters,
     sharedCounters,
     types,
-    trust: ALL_DOUBT,
+    longest: Number.POSITIVE_INFINITY,
+    journal: undefined,
     closed: new AbortController(),
-    tell(text) {
-      if (bus === undefined) return
-      const heard = bus
-      const told: Promise<unknown> = heard
-        .publish(text)
-        .catch((error: unknown) => {
-          reportError(core, 'bus', error)
-          // What exactly was not told does not matter: once it can be heard again, everybody forgets everything.
-          const flush = (): Promise<void> => heard.publish(FLUSH)
-          outbox.put('bus', flush)
-          outbox.failed('bus', flush)
-        })
-        .finally(() => telling.delete(told))
-      telling.add(told)
-    },
   }
-  stamps.onCreated = names => core.tell(encodeMessage({ kind: 'made', names }))
+  const { core, local } = withTier(parts, without)
+  const tiers = createTiers(core, {
+    deadline,
+    limits: limitsOfOutage,
+    without,
+    local,
+    changed: tellState,
+    returned() {
+      warmUntil = clock.now() + WARM_FOR
+    },
+  })
   const detachLogger = attachLogger(events, options.logger ?? console, clock)
 
   async function begin(): Promise<void> {
-    if (!core.enabled) {
-      link.settle(undefined, 'the cache is disabled')
-      return
-    }
+    if (!core.enabled) return
     const found = await around.discover(clock, budget)
-    const isOurs = 'trace' in found
     if ('trace' in found) detection = found
-    const { store } = found
+    else given = true
     if (core.closed.signal.aborted) {
-      if (isOurs) await store?.close()
-      link.settle(undefined, 'the cache was closed')
+      const place = found.places[found.chosen]
+      if (place?.owned === true) await place.opened?.store?.close()
       return
     }
-    if (store === undefined) {
-      core.trust = NO_DOUBT
-      link.settle(undefined, detection?.why ?? 'nothing is shared')
-      return
-    }
-    await warm(store, clock, { budget, deadline })
-    try {
-      bus = store.openBus(namespace)
-    } catch (error) {
-      reportError(core, 'bus', error)
-      core.trust = NO_DOUBT
-      trouble = `the bus of ${store.name} cannot be opened: ${messageOf(error)}; nothing is shared`
-      if (isOurs) await store.close()
-      link.settle(undefined, trouble)
-      return
-    }
-    // A bus that does not answer must not hold up the store that does; until it answers the near tier stays off.
-    const listening = listen(core, bus, tellState)
-    await within(
-      clock,
-      deadline,
-      () => listening,
-      () => undefined,
-    )
+    if (options.outage?.journal !== false) core.journal = around.openJournal?.(namespace, clock)
+    await tiers.begin(found.places, found.chosen, budget)
     tend()
-    link.settle(store, detection?.why ?? 'a store was given')
   }
 
-  function health(): { state: HealthState; reason: string } {
-    if (!core.enabled) return { state: 'HEALTHY', reason: 'the cache is disabled: each read goes to the source' }
-    if (link.state === 'detecting') return { state: 'WARMING', reason: link.reason }
-    if (link.state === 'open') return { state: 'DEGRADED', reason: `${link.reason}; reads go to the source` }
-    if (outbox.size > 0) return { state: 'DEGRADED', reason: `${outbox.size} invalidations wait for the shared store` }
-    if (trouble !== undefined) return { state: 'DEGRADED', reason: trouble }
-    if (!nearTrusted(core)) return { state: 'DEGRADED', reason: 'the bus is not heard: the near tier is off' }
-    if (detection?.fellBack === true) return { state: 'DEGRADED', reason: detection.why }
-    return { state: 'HEALTHY', reason: link.reason }
+  function health(): Health {
+    const outageTtl = limitsOfOutage.ttl
+    return healthOf(core, { settled: isSettled, warmUntil, outageTtl })
   }
 
   /** What is not well may become so without anybody telling: it is looked at again until it is. */
   function lookAgain(state: HealthState): void {
-    if (state !== 'DEGRADED' || cancelLook !== undefined || core.closed.signal.aborted) return
+    if ((state !== 'DEGRADED' && state !== 'WARMING') || cancelLook !== undefined || core.closed.signal.aborted) return
+    if (!isSettled) return
     cancelLook = clock.after(LOOK_EVERY, () => {
       cancelLook = undefined
       tellState()
@@ -225,7 +174,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
 
   function tend(): void {
     cancelTend = clock.after(TEND_EVERY, () => {
-      if (link.usable()) stamps.tend().catch((error: unknown) => reportError(core, 'stamps', error))
+      const { link, stamps } = core.tier
+      if (link?.usable() === true) stamps.tend().catch((error: unknown) => reportError(core, 'stamps', error))
       tend()
     })
   }
@@ -273,44 +223,34 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     checkName('pattern', glob)
     checkUnprotected('pattern', type === undefined || type === '' ? glob : `${type}:${glob}`, protect)
     if (!core.enabled) return { local: true, shared: 'none' }
-    const receipt = await addPattern(core, glob, type)
+    const receipt = await addPattern(core, { glob, type })
     events.emit('delete', { target: 'pattern', names: [glob] })
     return receipt
-  }
-
-  function tiers(): readonly TierStatus[] {
-    if (!core.enabled) return []
-    const nearState: TierStatus = {
-      name: 'memory',
-      role: 'near',
-      state: nearTrusted(core) ? 'up' : 'in doubt',
-    }
-    const { store } = link
-    return store === undefined
-      ? [nearState]
-      : [nearState, { name: store.name, role: 'shared', state: link.state === 'up' ? 'up' : 'open' }]
   }
 
   function status(): Status {
     tellState()
     const { state, reason } = health()
-    const given = link.store !== undefined && detection === undefined
+    const { tier, home } = core
+    const { oldestAt } = home.outbox
     return {
       namespace,
       enabled: core.enabled,
-      backend: link.state === 'detecting' ? 'detecting' : given ? 'custom' : (detection?.backend ?? 'memory'),
-      why: detection?.why ?? link.reason,
+      backend: core.enabled && !isSettled ? 'detecting' : tier.backend,
+      why: detection?.why ?? (given ? 'a store was given' : reason),
       trace: detection?.trace ?? [],
       state,
       reason,
       since: stateSince,
-      tiers: tiers(),
-      outbox: { pending: outbox.size },
-      processes: bus?.peers() ?? 1,
-      staleBound: bus?.bound ?? 0,
+      tiers: tierStatuses(core, tiers.all()),
+      outbox: { pending: home.outbox.size, ...(oldestAt !== undefined && { oldestAt }) },
+      processes: tiers.all().find(one => one === tier)?.bus?.peers() ?? 1,
+      staleBound: tier === home ? boundOf(tier) : Math.max(limitsOfOutage.ttl, limitsOfOutage.serveFor),
       configuration: shownSettings(settings),
     }
   }
+
+  const boundOf = (tier: Core['tier']): number => tiers.all().find(one => one === tier)?.bus?.bound ?? 0
 
   function stats(): Stats {
     const all = [...types.values()]
@@ -322,7 +262,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       types: Object.fromEntries(used) as Stats['types'],
       tiers: [
         nearCounters.read(),
-        ...(link.store === undefined ? [] : [{ ...sharedCounters.read(), name: link.store.name }]),
+        ...(core.tier.link === undefined ? [] : [{ ...sharedCounters.read(), name: core.tier.name }]),
       ],
       near: near.usage(),
     }
@@ -331,30 +271,26 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   async function close(): Promise<void> {
     if (core.closed.signal.aborted) return
     core.closed.abort(new PalierError('PALIER_CLOSED', 'the cache was closed'))
-    await link.settled
-    if (link.usable()) await outbox.drain()
-    outbox.close()
-    link.close()
+    await settled
+    const { outbox, link } = core.home
+    if (link?.usable() === true) await outbox.drain().catch(() => undefined)
     cancelLook?.()
     cancelTend?.()
-    core.leases.close()
     detachLogger()
-    forgetEverything(core)
+    forgetNearTier(core)
     near.close()
-    // A message that hangs is not waited for longer than any other call.
-    await within(
-      clock,
-      deadline,
-      () => Promise.all(telling),
-      () => [],
-    )
-    await bus?.close().catch((error: unknown) => reportError(core, 'bus', error))
-    if (options.store === undefined)
-      await link.store?.close().catch((error: unknown) => reportError(core, 'close', error))
+    await tiers.close()
+    await core.journal?.close().catch((error: unknown) => reportError(core, 'journal', error))
   }
 
   tellState()
-  void begin().finally(tellState)
+  void begin()
+    .catch((error: unknown) => reportError(core, 'begin', error))
+    .finally(() => {
+      isSettled = true
+      settle()
+      tellState()
+    })
 
   const plain = verbs.get('')
   if (plain === undefined) throw new TypeError('the default type is missing')
@@ -372,14 +308,14 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     async deleteByType(name) {
       typed(name)
       const receipt = await renew('type', [name], [typeStamp(name)])
-      sweepBehind(core, name)
+      sweepTiers(core, name)
       return receipt
     },
     deleteByPattern: async pattern => deleteByPattern(pattern, undefined),
     async clear() {
       near.clear()
       const receipt = await renew('all', [], [NAMESPACE])
-      sweepBehind(core, undefined)
+      sweepTiers(core, undefined)
       return receipt
     },
     cached: createCached(type => (type === undefined ? plain : typed(type))),
@@ -387,10 +323,22 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     stats,
     status,
     async ready() {
-      await link.settled
+      await settled
       return status()
     },
     close,
   }
   return cache
+}
+
+/** A core begins with the tier of this process alone, which is in use until the backend is known. */
+function withTier(
+  parts: Omit<Core, 'tier' | 'home'>,
+  without: ReadonlySet<string>,
+): { readonly core: Core; readonly local: ManagedTier } {
+  const core = { ...parts } as Core
+  const local = createLocalTier(core, without)
+  core.tier = local
+  core.home = local
+  return { core, local }
 }

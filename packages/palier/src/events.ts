@@ -23,6 +23,10 @@ export interface CacheEvents {
     readonly cause?: unknown
   }
   state: { readonly state: HealthState; readonly reason: string }
+  /** The link to a shared store changed: `up`, `suspect` (in use, but a call just failed), `open` (left alone), `draining` (told what it missed before it is read). */
+  link: { readonly store: string; readonly state: 'up' | 'suspect' | 'open' | 'draining'; readonly reason: string }
+  /** Reads and writes go to another store from now on. */
+  failover: { readonly from: string; readonly to: string; readonly reason: string }
 }
 
 export type HealthState = 'HEALTHY' | 'WARMING' | 'DEGRADED' | 'DOWN'
@@ -48,6 +52,8 @@ const NAMES: readonly EventName[] = [
   'evict',
   'error',
   'state',
+  'link',
+  'failover',
 ]
 
 type AnyListener = (event: unknown) => unknown

@@ -1,24 +1,24 @@
 import type { Bus } from './bus.ts'
-import { type Core, reportError, type Trust } from './core.ts'
+import { type Core, reportError, type Tier } from './core.ts'
+import { NAMESPACE } from './key.ts'
 import { decodeMessage } from './message.ts'
 import { sweepNear } from './sweep.ts'
-import { NAMESPACE } from './tags.ts'
 import { typeOfKey } from './types.ts'
-
-/** Nothing is shared, so nothing can be missed. */
-export const NO_DOUBT: Trust = { trustedUntil: Number.POSITIVE_INFINITY, poll: () => true }
-/** A shared store without a bus that answers: the near tier is off. */
-export const ALL_DOUBT: Trust = { trustedUntil: 0, poll: () => false }
 
 /** How often attaching to the bus is tried again. */
 const ATTACH_EVERY = 1000
 
-/** Everything learned so far may be wrong: the near tier, the stamps, and whatever is under way. */
-export function forgetEverything(core: Core): void {
+/** Everything in this process's memory, and whatever is under way, may be wrong. */
+export function forgetNearTier(core: Core): void {
   core.near.clear()
-  core.stamps.forgetAll()
   core.loads.detachWhere(() => true)
   core.reads.detachWhere(() => true)
+}
+
+/** Everything learned through this tier may be wrong. */
+export function forgetEverything(core: Core, tier: Tier): void {
+  tier.stamps.forgetAll()
+  if (core.tier === tier) forgetNearTier(core)
 }
 
 function forgetEntry(core: Core, full: string): void {
@@ -35,43 +35,42 @@ function forgetEntry(core: Core, full: string): void {
  * A new rule may be dropped again before an entry it killed is ever read here: what the near tier holds is judged now. If
  * the rule cannot be had, everything near might be dead.
  */
-function sweepRules(core: Core): void {
-  core.stamps
+function sweepRules(core: Core, tier: Tier): void {
+  tier.stamps
     .know([NAMESPACE])
     .then(() => sweepNear(core))
     .catch((error: unknown) => {
       reportError(core, 'stamps', error)
-      forgetEverything(core)
+      forgetEverything(core, tier)
     })
 }
 
-function hear(core: Core, text: string): void {
+function hear(core: Core, tier: Tier, text: string): void {
   const message = decodeMessage(text)
-  if (message === undefined || message.kind === 'flush') forgetEverything(core)
-  else if (message.kind === 'made') core.stamps.forgetKnown(message.names)
+  if (message === undefined || message.kind === 'flush') forgetEverything(core, tier)
+  else if (message.kind === 'made') tier.stamps.forgetKnown(message.names)
   else if (message.kind === 'stamps') {
-    core.stamps.forget(message.names)
-    if (message.names.includes(NAMESPACE)) sweepRules(core)
+    tier.stamps.forget(message.names)
+    if (message.names.includes(NAMESPACE)) sweepRules(core, tier)
   } else for (const full of message.names) forgetEntry(core, full)
 }
 
-/** Begins to hear the other caches; tries again until it can, or the cache is closed. Resolves after the first try. */
-export async function listen(core: Core, bus: Bus, changed: () => void): Promise<void> {
+export interface HearingHooks {
+  /** Messages may have been missed. */
+  lost(reason: string): void
+  /** The tier is heard from now on. */
+  heard(): void
+}
+
+/** Begins to hear the other caches of a tier; tries again until it can, or the cache is closed. Resolves after the first try. */
+export async function listen(core: Core, tier: Tier, bus: Bus, hooks: HearingHooks): Promise<void> {
   if (core.closed.signal.aborted) return
   try {
-    await bus.attach({
-      message: text => hear(core, text),
-      lost(reason) {
-        forgetEverything(core)
-        core.events.emit('flush', { reason })
-        changed()
-      },
-    })
-    core.trust = bus
+    await bus.attach({ message: text => hear(core, tier, text), lost: hooks.lost })
+    hooks.heard()
   } catch (error) {
     reportError(core, 'bus', error)
-    const again = core.clock.after(ATTACH_EVERY, () => void listen(core, bus, changed))
+    const again = core.clock.after(ATTACH_EVERY, () => void listen(core, tier, bus, hooks))
     core.closed.signal.addEventListener('abort', again, { once: true })
   }
-  changed()
 }

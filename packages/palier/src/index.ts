@@ -9,7 +9,7 @@ export type { Setting } from './environment.ts'
 export { type ErrorCode, PalierError } from './errors.ts'
 export type { CacheEvents, EventName, HealthState, Listener, MissReason } from './events.ts'
 export type { Factory, FactoryContext } from './load.ts'
-export type { Receipt } from './mutate.ts'
+export type { Receipt } from './invalidate.ts'
 export {
   type AnyPolicy,
   type CacheOptions,

@@ -116,3 +116,8 @@ export function matchesGlob(glob: string, name: string): boolean {
   while (pattern[p] === '*') p++
   return p === pattern.length
 }
+
+/** What the stamps of the namespace, of a type and of a tag are called. */
+export const NAMESPACE = 'ns'
+export const typeStamp = (type: string): string => `t:${type}`
+export const tagStamp = (tag: string): string => `g:${tag}`

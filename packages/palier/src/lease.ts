@@ -26,7 +26,7 @@ export interface Leases {
 }
 
 /** One timer for all leases, running only while there are some. */
-export function createLeases(clock: Clock, link: Link): Leases {
+export function createLeases(clock: Clock, link: Link | undefined): Leases {
   const held = new Map<string, { readonly key: string; readonly since: number }>()
   let cancel: (() => void) | undefined
 
@@ -35,7 +35,7 @@ export function createLeases(clock: Clock, link: Link): Leases {
     for (const [token, { key, since }] of held) {
       if (clock.now() - since > LEASE_MAX_AGE) held.delete(token)
       // A renewal that fails needs no answer: the commit finds out whether the lease was lost.
-      else if (link.usable()) link.call(store => store.renew(key, token, LEASE_TTL)).catch(() => undefined)
+      else if (link?.usable() === true) link.call(store => store.renew(key, token, LEASE_TTL)).catch(() => undefined)
     }
     arm()
   }

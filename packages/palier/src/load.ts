@@ -3,6 +3,7 @@ import {
   type Core,
   fromRecord,
   keepNear,
+  lifetimeOf,
   makeEntry,
   nearEntry,
   nearTrusted,
@@ -10,6 +11,7 @@ import {
   snapshotOf,
   stampNames,
   type Target,
+  type Tier,
   toRecord,
   valueOf,
 } from './core.ts'
@@ -18,13 +20,13 @@ import type { Entry } from './entry.ts'
 import { PalierError } from './errors.ts'
 import type { MissReason } from './events.ts'
 import { type Captured, Flight, type Landing } from './flight.ts'
+import { tagStamp } from './key.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
-import { messageOf } from './link.ts'
+import { type Link, messageOf } from './link.ts'
 import { textList } from './options.ts'
 import { recordHead } from './record.ts'
 import { readValue } from './snapshot.ts'
 import type { StoredRecord } from './store.ts'
-import { tagStamp } from './tags.ts'
 
 /** What a factory is told, and what it may decide from its own result. */
 export interface FactoryContext {
@@ -54,10 +56,11 @@ const POLLS_AT_ONCE = 4
 /** Two copies of one load differ by less than this in the time they seem to have been loaded at. */
 const SAME_LOAD = 50
 
-/** The right to load. Without a token nothing is shared or the store is out of reach; `stores` says whether the result may be kept. */
+/** The right to load, in the tier that was in use when it was asked for. Without a token nothing is shared or the store is out of reach; `stores` says whether the result may be kept. */
 interface Seat {
   readonly landed?: Landing
   readonly token?: string
+  readonly tier: Tier
   readonly stores: boolean
   readonly reason: MissReason
 }
@@ -70,7 +73,7 @@ export async function load(
   factory: Factory<unknown>,
   mode: LoadMode,
 ): Promise<Landing> {
-  await core.link.settled
+  await core.settled
   flight.captured = await captureNow(core, target)
   flight.blind = flight.captured === undefined
   const old = await nearEntry(core, target)
@@ -82,10 +85,11 @@ export async function load(
 
 /** Undefined when the store could not be asked for a stamp: then nothing loaded now may be stored. */
 async function captureNow(core: Core, target: Target): Promise<Captured | undefined> {
+  const { stamps } = core.tier
   const names = stampNames(target)
   if (!nearTrusted(core)) {
     try {
-      await core.stamps.refresh(names)
+      await stamps.refresh(names)
     } catch (error) {
       reportError(core, 'stamps', error, target)
       return undefined
@@ -93,10 +97,10 @@ async function captureNow(core: Core, target: Target): Promise<Captured | undefi
   }
   // A stamp may be invalidated while the store is asked for it, and again; that many in a row is a store to give up on.
   for (let attempt = 0; attempt < 20; attempt++) {
-    const captured = core.stamps.capture(names)
+    const captured = stamps.capture(names)
     if (captured !== undefined) return captured
     try {
-      await core.stamps.know(names)
+      await stamps.know(names)
     } catch (error) {
       reportError(core, 'stamps', error, target)
       return undefined
@@ -112,17 +116,19 @@ async function takeSeat(
   mode: LoadMode,
   old: Entry | undefined,
 ): Promise<Seat> {
+  const { tier } = core
   const missing: MissReason = mode === 'anew' ? 'forced' : old === undefined && !target.lapsed ? 'absent' : 'expired'
-  if (core.link.store === undefined) return { stores: flight.captured !== undefined, reason: missing }
-  if (flight.captured === undefined || !core.link.usable() || core.outbox.has(target.full)) {
-    return { stores: false, reason: 'store' }
+  const { link } = tier
+  if (link === undefined) return { tier, stores: flight.captured !== undefined, reason: missing }
+  if (flight.captured === undefined || !link.usable() || tier.outbox.hasKey(target.full, target.type.name)) {
+    return { tier, stores: false, reason: 'store' }
   }
   try {
-    return await claimSeat(core, target, flight, mode, missing)
+    return await claimSeat(core, target, flight, mode, { tier, link, missing })
   } catch (error) {
     reportError(core, 'claim', error, target)
     // A store that takes no write just now voids no lease either: the near tier may keep what the bus still guards.
-    return { stores: error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED', reason: 'store' }
+    return { tier, stores: error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED', reason: 'store' }
   }
 }
 
@@ -131,7 +137,7 @@ async function claimSeat(
   target: Target,
   flight: Flight,
   mode: LoadMode,
-  missing: MissReason,
+  { tier, link, missing }: { readonly tier: Tier; readonly link: Link; readonly missing: MissReason },
 ): Promise<Seat> {
   const token = newToken()
   const giveUpAt = core.clock.now() + LEASE_WAIT
@@ -140,9 +146,9 @@ async function claimSeat(
   for (let wait = FIRST_POLL, polls = 0; ; polls++) {
     const claim = { token, ttl: LEASE_TTL, ...(seen && { seen }), ...(mode === 'anew' && { steal: true }) }
     const before = core.clock.now()
-    const { record, granted } = await core.link.call(store => store.claim(target.full, claim))
+    const { record, granted } = await link.call(store => store.claim(target.full, claim))
     core.sharedCounters.latency.add(core.clock.now() - before)
-    if (granted) return { token, stores: true, reason }
+    if (granted) return { token, tier, stores: true, reason }
     if (record !== undefined && !sameHead(recordHead(record.bytes), seen)) {
       const reading = await fromRecord(core, target, record)
       const known = flight.stale
@@ -151,7 +157,7 @@ async function claimSeat(
         if (newer) flight.stale = reading.entry
         if (reading.state === 'fresh' && (mode === 'missing' || newer)) {
           if (!flight.detached) keepNear(core, target, reading.entry)
-          return { landed: hit(core, reading.entry), stores: true, reason }
+          return { landed: hit(tier.name, reading.entry), tier, stores: true, reason }
         }
         reason = mode === 'missing' ? 'expired' : reason
       } else reason = reading.reason
@@ -159,9 +165,9 @@ async function claimSeat(
       continue
     }
     if (flight.stale !== undefined && mode !== 'anew') {
-      return { landed: servedStale(core, target, flight.stale, 'refreshing'), stores: true, reason }
+      return { landed: servedStale(core, target, flight.stale, 'refreshing'), tier, stores: true, reason }
     }
-    if (core.clock.now() >= giveUpAt) return { stores: false, reason }
+    if (core.clock.now() >= giveUpAt) return { tier, stores: false, reason }
     // A sweep, or a load that is just landing, holds a lease for a moment only.
     if (polls < POLLS_AT_ONCE) continue
     await pause(core.clock, wait)
@@ -173,8 +179,8 @@ function sameHead(head: Uint8Array, seen: Uint8Array | undefined): boolean {
   return seen !== undefined && Buffer.compare(head, seen) === 0
 }
 
-function hit(core: Core, entry: Entry): Landing {
-  return { entry, raw: undefined, outcome: 'hit', tier: core.link.store?.name ?? '', reason: 'absent' }
+function hit(tier: string, entry: Entry): Landing {
+  return { entry, raw: undefined, outcome: 'hit', tier, reason: 'absent' }
 }
 
 function stale(entry: Entry): Landing {
@@ -195,14 +201,14 @@ async function runFactory(
   seat: Seat,
 ): Promise<Landing> {
   const { counters } = target.type
-  const { token } = seat
+  const { tier, token } = seat
   const release = (): void => {
     if (token === undefined) return
-    core.leases.drop(token)
+    tier.leases.drop(token)
     // If this fails, whoever waits for the lease waits for its end, and no more is lost.
-    core.link.call(one => one.release(target.full, token)).catch(() => undefined)
+    tier.link?.call(one => one.release(target.full, token)).catch(() => undefined)
   }
-  if (token !== undefined) core.leases.hold(target.full, token)
+  if (token !== undefined) tier.leases.hold(target.full, token)
   flight.abandon = release
   const wishes: Wishes = { ttl: undefined, tags: [], skip: false }
   const startedAt = core.clock.now()
@@ -218,7 +224,7 @@ async function runFactory(
       wishes.skip || raw === undefined
         ? undefined
         : await buildEntry(core, target, flight, raw, { startedAt, cost, wishes })
-    if (entry !== undefined && seat.stores) kept = await store(core, target, flight, entry, token)
+    if (entry !== undefined && seat.stores) kept = await store(core, target, flight, entry, seat)
     core.events.emit('load', { type: target.type.name, key: target.key, ms: cost, stored: kept.near })
     return { entry: entry?.entry, raw, outcome: 'miss', tier: 'source', reason: seat.reason }
   } catch (error) {
@@ -228,7 +234,7 @@ async function runFactory(
     throw error
   } finally {
     // A commit has ended the lease itself; anything else leaves it to be given back.
-    if (kept.committed && token !== undefined) core.leases.drop(token)
+    if (kept.committed && token !== undefined) tier.leases.drop(token)
     else release()
   }
 }
@@ -262,7 +268,8 @@ interface Built {
   readonly entry: Entry
   /** The bytes for the shared store, made when it is known that one will take them. */
   bytes(): Promise<Uint8Array>
-  readonly ttl: number
+  /** How long a store keeps it: fresh and stale. */
+  readonly life: number
   /** False: a tag the value named may have changed during the load. */
   readonly sure: boolean
 }
@@ -288,15 +295,17 @@ async function buildEntry(
     flight.late = [...new Set([...named, ...loaded.wishes.tags])].map(tagStamp)
     const early = flight.captured
     const late =
-      flight.late.length === 0 ? early : await core.stamps.captureLate(flight.late, flight.startedAt, flight.epoch)
+      flight.late.length === 0 ? early : await core.tier.stamps.captureLate(flight.late, flight.startedAt, flight.epoch)
     const sure = early !== undefined && late !== undefined
     const stamps =
       flight.late.length === 0 ? (early?.stamps ?? []) : [...(early?.stamps ?? []), ...(late?.stamps ?? [])]
     const captured = { stamps, mark: early?.mark ?? 0 }
     const base = loaded.wishes.ttl ?? (raw === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl)
-    const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
-    const from = { snapshot, captured, loadedAt: loaded.startedAt, cost: loaded.cost, ttl, grace: policy.grace }
-    return { entry: makeEntry(core, target, from), bytes: () => toRecord(core, target, from), ttl, sure }
+    const wanted = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
+    const lifetime = lifetimeOf(core, { ttl: wanted, grace: policy.grace })
+    const from = { snapshot, captured, loadedAt: loaded.startedAt, cost: loaded.cost, ...lifetime }
+    const life = lifetime.ttl + lifetime.grace
+    return { entry: makeEntry(core, target, from), bytes: () => toRecord(core, target, from), life, sure }
   } catch (error) {
     reportError(core, 'encode', error, target)
     return undefined
@@ -318,17 +327,17 @@ async function store(
   target: Target,
   flight: Flight,
   built: Built,
-  token: string | undefined,
+  { tier, token }: Seat,
 ): Promise<Kept> {
-  const isAlive = (): boolean => core.stamps.judge(built.entry, target.type.name, target.key) === 'alive'
+  const isAlive = (): boolean => core.tier === tier && tier.stamps.judge(built.entry, target.type.name, target.key) === 'alive'
   // What is dead by now must not even reach the store: a sweep may have passed there already.
   if (!built.sure || !isAlive()) return NOT_KEPT
   let committed = false
-  if (token !== undefined) {
+  const { link } = tier
+  if (token !== undefined && link !== undefined) {
     try {
       const bytes = await built.bytes()
-      const ttl = built.ttl + target.policy.grace
-      committed = await core.link.call(one => one.commit(target.full, token, bytes, ttl))
+      committed = await link.call(one => one.commit(target.full, token, bytes, built.life))
       if (!committed) return NOT_KEPT
       core.sharedCounters.bytesWritten += bytes.length
     } catch (error) {
@@ -348,7 +357,8 @@ export async function read(
   flight: Flight,
   batched?: Promise<StoredRecord | undefined>,
 ): Promise<Landing> {
-  await core.link.settled
+  await core.settled
+  const { link, name, outbox } = core.tier
   const miss = (reason: MissReason): Landing => ({
     entry: undefined,
     raw: undefined,
@@ -356,17 +366,17 @@ export async function read(
     tier: '',
     reason,
   })
-  if (core.link.store === undefined) return miss('absent')
-  if (!core.link.usable() || core.outbox.has(target.full)) return miss('store')
+  if (link === undefined) return miss('absent')
+  if (!link.usable() || outbox.hasKey(target.full, target.type.name)) return miss('store')
   try {
     const before = core.clock.now()
-    const record = await (batched ?? core.link.call(store => store.get(target.full)))
+    const record = await (batched ?? link.call(store => store.get(target.full)))
     core.sharedCounters.latency.add(core.clock.now() - before)
     if (record === undefined) return miss('absent')
     const reading = await fromRecord(core, target, record)
     if (reading.state === 'dead') return miss(reading.reason)
     if (!flight.detached) keepNear(core, target, reading.entry)
-    return reading.state === 'fresh' ? hit(core, reading.entry) : stale(reading.entry)
+    return reading.state === 'fresh' ? hit(name, reading.entry) : stale(reading.entry)
   } catch (error) {
     reportError(core, 'get', error, target)
     return miss('store')
@@ -377,14 +387,15 @@ export async function read(
 export function joinable(core: Core, target: Target): Flight | undefined {
   const flight = core.loads.find(target.full)
   if (flight === undefined) return undefined
-  if (flight.epoch === core.stamps.epoch) return flight
+  const { stamps } = core.tier
+  if (flight.epoch === stamps.epoch) return flight
   // Not yet captured: its load has not begun, and will begin after whatever changed.
   if (flight.captured === undefined) return flight.blind ? undefined : flight
-  return core.stamps.judge(flight.captured, target.type.name, target.key) === 'alive' ? flight : undefined
+  return stamps.judge(flight.captured, target.type.name, target.key) === 'alive' ? flight : undefined
 }
 
 export function newFlight(core: Core, target: Target): Flight {
-  return new Flight(target.type.name, target.key, core.stamps.epoch, core.clock.now())
+  return new Flight(target.type.name, target.key, core.tier.stamps.epoch, core.clock.now())
 }
 
 /** Waits for a flight as one caller: its soft and hard time-outs, and the stale value when the load fails. */
@@ -433,7 +444,7 @@ function usableStale(core: Core, target: Target, flight: Flight): Entry | undefi
   const old = flight.stale
   if (old === undefined || core.clock.now() >= old.deadAt) return undefined
   // An invalidation since then makes it unservable, however old.
-  if (flight.detached || core.stamps.judge(old, target.type.name, target.key) === 'dead') return undefined
+  if (flight.detached || core.tier.stamps.judge(old, target.type.name, target.key) === 'dead') return undefined
   return old
 }
 

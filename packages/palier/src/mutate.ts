@@ -3,6 +3,7 @@ import {
   type Core,
   fromRecord,
   keepNear,
+  lifetimeOf,
   makeEntry,
   type NewEntry,
   nearNow,
@@ -13,84 +14,22 @@ import {
   snapshotOf,
   stampNames,
   type Target,
+  type Tier,
   toRecord,
 } from './core.ts'
 import type { Entry } from './entry.ts'
 import { PalierError } from './errors.ts'
+import { detach, forgetNear, invalidate, type Receipt } from './invalidate.ts'
+import { tagStamp } from './key.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
 import { encodeMessage } from './message.ts'
 import { textList } from './options.ts'
-import type { Delivery } from './outbox.ts'
 import { readValue, type Snapshot } from './snapshot.ts'
-import { sweepBehind } from './sweep.ts'
-import { NAMESPACE, tagStamp } from './tags.ts'
-
-/** What became of a mutation. Nothing is claimed that was not acknowledged. */
-export interface Receipt {
-  /** Done in this process: no later read here returns what was there before. */
-  readonly local: boolean
-  /**
-   * `acked`: the shared store has taken it. `pending`: it has not yet; it waits here and is tried again, and this
-   * process passes the store over for what it touches. `refused`: the store said no, and nothing waits. `none`:
-   * nothing is shared, or the cache is disabled.
-   */
-  readonly shared: 'acked' | 'pending' | 'refused' | 'none'
-}
+import { keyTarget } from './targets.ts'
 
 const TRIES = 32
 /** So many tries are made without a rest: whoever was in between is usually done. */
 const AT_ONCE = 4
-
-/** Nothing under way for this key may be joined or kept any more. */
-function detach(core: Core, target: Target): void {
-  core.loads.detach(target.full)
-  core.reads.detach(target.full)
-}
-
-function forgetNear(core: Core, target: Target): void {
-  detach(core, target)
-  target.space.delete(target.nearKey)
-}
-
-/** Deletes at the store, or leaves the deletion in the outbox. */
-async function deleteShared(core: Core, targets: readonly Target[]): Promise<Receipt['shared']> {
-  const keys = targets.map(target => target.full)
-  const deliveries = keys.map(key => async (): Promise<void> => {
-    await core.link.call(store => store.delete([key]))
-    core.tell(encodeMessage({ kind: 'keys', names: [key] }))
-  })
-  keys.forEach((key, i) => {
-    const deliver = deliveries[i]
-    if (deliver !== undefined) core.outbox.put(key, deliver)
-  })
-  try {
-    await core.link.call(store => store.delete(keys))
-    keys.forEach((key, i) => core.outbox.drop(key, deliveries[i]))
-    core.tell(encodeMessage({ kind: 'keys', names: keys }))
-    return 'acked'
-  } catch (error) {
-    keys.forEach((key, i) => {
-      const deliver = deliveries[i]
-      if (deliver !== undefined) core.outbox.failed(key, deliver)
-    })
-    reportError(core, 'delete', error, targets[0])
-    return 'pending'
-  }
-}
-
-export async function deleteKeys(core: Core, targets: readonly Target[]): Promise<Receipt> {
-  await core.link.settled
-  for (const target of targets) {
-    forgetNear(core, target)
-    target.type.counters.deletes++
-  }
-  let shared: Receipt['shared'] = 'none'
-  if (core.link.store !== undefined && targets.length > 0) shared = await deleteShared(core, targets)
-  // Reads that began while the store was at it may have brought the old value back.
-  for (const target of targets) forgetNear(core, target)
-  core.events.emit('delete', { target: 'key', names: targets.map(target => target.key) })
-  return { local: true, shared }
-}
 
 /** What a caller gave, copied at once: what happens to the original afterwards changes nothing. */
 interface Given {
@@ -110,13 +49,15 @@ async function newEntry(core: Core, target: Target, { snapshot, tags }: Given): 
   const own = stampNames(target)
   const names = tags.length === 0 ? own : [...own, ...tags.map(tagStamp)]
   const base = snapshot.value === null && policy.negativeTtl > 0 ? policy.negativeTtl : policy.ttl
-  const ttl = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
+  const wanted = Math.max(1, Math.round(base * (1 - policy.jitter * Math.random())))
   const loadedAt = core.clock.now()
-  if (!nearTrusted(core)) await core.stamps.refresh(names)
+  const { stamps } = core.tier
+  const lifetime = lifetimeOf(core, { ttl: wanted, grace: policy.grace })
+  if (!nearTrusted(core)) await stamps.refresh(names)
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const captured = core.stamps.capture(names)
-    if (captured !== undefined) return { snapshot, captured, loadedAt, cost: 0, ttl, grace: policy.grace }
-    await core.stamps.know(names)
+    const captured = stamps.capture(names)
+    if (captured !== undefined) return { snapshot, captured, loadedAt, cost: 0, ...lifetime }
+    await stamps.know(names)
   }
   throw new PalierError('PALIER_STORE_FAILED', 'the stamps of the entry change without end')
 }
@@ -124,21 +65,16 @@ async function newEntry(core: Core, target: Target, { snapshot, tags }: Given): 
 /** Puts a value in place of whatever is there. Throws for a value that cannot be kept; a store that fails is in the receipt. */
 export async function setValue(core: Core, target: Target, value: unknown): Promise<Receipt> {
   const copy = given(core, target, value)
-  await core.link.settled
+  await core.settled
   detach(core, target)
   target.type.counters.sets++
-  let receipt: Receipt
-  let kept: NewEntry | undefined
-  if (core.link.store === undefined) {
-    kept = await newEntry(core, target, copy)
-    receipt = { local: true, shared: 'none' }
-  } else {
-    const written = await setShared(core, target, copy)
-    kept = written.entry
-    receipt = { local: true, shared: written.shared }
-  }
+  const { tier, home } = core
+  // What the home tier holds is older than this, and the value itself goes where readers look now.
+  const elsewhere = tier === home ? undefined : invalidate(core, home, [keyTarget(target.full)], target)
+  const { entry, shared } = await setAt(core, tier, target, copy)
+  const receipt = { local: true, shared: (await elsewhere) ?? shared }
   forgetNear(core, target)
-  if (kept !== undefined) keepNear(core, target, makeEntry(core, target, kept))
+  if (entry !== undefined && core.tier === tier) keepNear(core, target, makeEntry(core, target, entry))
   core.events.emit('set', { type: target.type.name, key: target.key })
   return receipt
 }
@@ -150,24 +86,28 @@ interface Written {
 }
 
 /** A set the store did not take becomes a deletion: the old value must not come back, and the new one is not promised. */
-async function setShared(core: Core, target: Target, copy: Given): Promise<Written> {
+async function setAt(core: Core, tier: Tier, target: Target, copy: Given): Promise<Written> {
+  const { link } = tier
+  if (link === undefined) return { entry: await newEntry(core, target, copy), shared: 'none' }
+  const own = keyTarget(target.full)
   let entry: NewEntry | undefined
-  const before = core.outbox.find(target.full)
+  const before = tier.outbox.find(own)
   try {
     entry = await newEntry(core, target, copy)
     const bytes = await toRecord(core, target, entry)
-    const ttl = entry.ttl + target.policy.grace
-    await core.link.call(store => store.set(target.full, bytes, ttl))
-    core.outbox.drop(target.full, before)
+    const life = entry.ttl + entry.grace
+    await link.call(store => store.set(target.full, bytes, life))
+    tier.outbox.drop(before)
+    tier.acknowledged([own])
     core.sharedCounters.bytesWritten += bytes.length
-    core.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
+    tier.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
     return { entry, shared: 'acked' }
   } catch (error) {
     // A value too large once encoded is the caller's, and what was there before stays.
     if (error instanceof PalierError && !error.code.startsWith('PALIER_STORE_')) throw error
     reportError(core, 'set', error, target)
     const refused = error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED'
-    const deleted = await deleteShared(core, [target])
+    const deleted = await invalidate(core, tier, [own], target)
     return deleted === 'acked' && refused
       ? { entry, shared: 'refused' }
       : { entry: undefined, shared: deleted === 'acked' ? 'refused' : deleted }
@@ -181,36 +121,45 @@ type Change = (before: Entry | undefined) => NewEntry | undefined
  * the commit fail and the change is tried again on what is there then. False when `change` declined.
  */
 async function change(core: Core, target: Target, decide: Change, prepare: () => Promise<void>): Promise<boolean> {
-  await core.link.settled
+  await core.settled
   await prepare()
   detach(core, target)
-  if (core.link.store === undefined) {
+  const { tier, home } = core
+  const done = await changeAt(core, tier, target, decide)
+  if (done && tier !== home) await invalidate(core, home, [keyTarget(target.full)], target)
+  return done
+}
+
+async function changeAt(core: Core, tier: Tier, target: Target, decide: Change): Promise<boolean> {
+  const { link, outbox } = tier
+  if (link === undefined) {
     // Looked at and changed in one step: nothing is shared, so no stamp is ever unknown.
     const near = nearNow(core, target)
     const next = decide(near === 'unknown' ? undefined : near)
     if (next !== undefined) keepNear(core, target, makeEntry(core, target, next))
     return next !== undefined
   }
+  const own = keyTarget(target.full)
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const token = newToken()
-    const waiting = core.outbox.find(target.full)
-    const { record } = await core.link.call(store => store.claim(target.full, { token, ttl: LEASE_TTL, steal: true }))
+    const before = outbox.find(own)
+    const passOver = outbox.hasKey(target.full, target.type.name)
+    const { record } = await link.call(store => store.claim(target.full, { token, ttl: LEASE_TTL, steal: true }))
     const reading: Reading =
-      record === undefined || waiting !== undefined
-        ? { state: 'dead', reason: 'absent' }
-        : await fromRecord(core, target, record)
+      record === undefined || passOver ? { state: 'dead', reason: 'absent' } : await fromRecord(core, target, record)
     const next = decide(reading.state === 'dead' ? undefined : reading.entry)
     if (next === undefined) {
-      await core.link.call(store => store.release(target.full, token))
+      await link.call(store => store.release(target.full, token))
       return false
     }
     const bytes = await toRecord(core, target, next)
     const ttl = Math.max(1, next.ttl + next.grace)
-    if (await core.link.call(store => store.commit(target.full, token, bytes, ttl))) {
-      core.outbox.drop(target.full, waiting)
+    if (await link.call(store => store.commit(target.full, token, bytes, ttl))) {
+      outbox.drop(before)
+      tier.acknowledged([own])
       forgetNear(core, target)
-      keepNear(core, target, makeEntry(core, target, next))
-      core.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
+      if (core.tier === tier) keepNear(core, target, makeEntry(core, target, next))
+      tier.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
       return true
     }
     if (attempt >= AT_ONCE) await pause(core.clock, 1 + attempt)
@@ -248,19 +197,19 @@ export async function addValue(core: Core, target: Target, value: unknown): Prom
 }
 
 /** The entry again with another ttl; its stamps and value stay. */
-function again(target: Target, before: Entry, ttl: number, grace: number): NewEntry {
+function again(core: Core, target: Target, before: Entry, ttl: number, grace: number): NewEntry {
   const snapshot = { value: before.value, size: before.size - overheadOf(target), plain: before.plain }
   const captured = { stamps: before.stamps, mark: before.mark }
-  return { snapshot, captured, loadedAt: before.loadedAt, cost: before.cost, ttl, grace }
+  return { snapshot, captured, loadedAt: before.loadedAt, cost: before.cost, ...lifetimeOf(core, { ttl, grace }) }
 }
 
 const nothing = (): Promise<void> => Promise.resolve()
 
 /** `change` for what is there: whoever is loading an absent key keeps the lease. */
 async function changePresent(core: Core, target: Target, decide: Change): Promise<boolean> {
-  await core.link.settled
-  if (core.link.store !== undefined && (await core.link.call(store => store.get(target.full))) === undefined)
-    return false
+  await core.settled
+  const { link } = core.tier
+  if (link !== undefined && (await link.call(store => store.get(target.full))) === undefined) return false
   return change(core, target, decide, nothing)
 }
 
@@ -274,7 +223,7 @@ export interface Times {
 export function touchEntry(core: Core, target: Target, times: Times): Promise<boolean> {
   const decide: Change = before =>
     before !== undefined && core.clock.now() < before.freshUntil
-      ? again(target, before, times.ttl ?? before.ttl, times.grace ?? before.grace)
+      ? again(core, target, before, times.ttl ?? before.ttl, times.grace ?? before.grace)
       : undefined
   return changed(core, 'touch', target, () => changePresent(core, target, decide))
 }
@@ -282,60 +231,6 @@ export function touchEntry(core: Core, target: Target, times: Times): Promise<bo
 /** Ends the freshness of an entry now; during its grace, or the one given, it may still be served. False when there is none. */
 export function expireEntry(core: Core, target: Target, times: Times): Promise<boolean> {
   const decide: Change = before =>
-    before === undefined ? undefined : again(target, before, 0, times.grace ?? before.grace)
+    before === undefined ? undefined : again(core, target, before, 0, times.grace ?? before.grace)
   return changed(core, 'expire', target, () => changePresent(core, target, decide))
-}
-
-/** Gives groups new stamps: everything in them is dead, at once here and as soon as they hear elsewhere. */
-export async function renewStamps(core: Core, names: readonly string[]): Promise<Receipt> {
-  await core.link.settled
-  core.stamps.renew(names)
-  if (core.link.store === undefined) return { local: true, shared: 'none' }
-  const slot = (name: string): string => `stamp ${name}`
-  const deliveries = new Map<string, Delivery>()
-  /** The stamps are in the store: nothing here is believed over it any more, unless something newer waits. */
-  const acknowledge = (done: readonly string[], changed: readonly string[]): void => {
-    for (const name of done) {
-      core.outbox.drop(slot(name), deliveries.get(name))
-      core.stamps.pin(name, core.outbox.has(slot(name)))
-    }
-    core.stamps.forget(changed)
-    core.tell(encodeMessage({ kind: 'stamps', names: done }))
-  }
-  for (const name of names) {
-    const deliver = async (): Promise<void> => acknowledge([name], await core.stamps.share([name]))
-    deliveries.set(name, deliver)
-    core.stamps.pin(name, true)
-    core.outbox.put(slot(name), deliver)
-  }
-  try {
-    acknowledge(names, await core.stamps.share(names))
-    return { local: true, shared: 'acked' }
-  } catch (error) {
-    for (const [name, deliver] of deliveries) core.outbox.failed(slot(name), deliver)
-    reportError(core, 'invalidate', error)
-    return { local: true, shared: 'pending' }
-  }
-}
-
-/** Makes a pattern a rule that kills, and sweeps behind it once the store has it. */
-export async function addPattern(core: Core, glob: string, type: string | undefined): Promise<Receipt> {
-  await core.link.settled
-  const share = core.stamps.addRule(glob, type)
-  const deliver = async (): Promise<void> => {
-    const rule = await share()
-    if (core.link.store !== undefined) core.tell(encodeMessage({ kind: 'stamps', names: [NAMESPACE] }))
-    sweepBehind(core, type, rule)
-  }
-  try {
-    await deliver()
-    return { local: true, shared: core.link.store === undefined ? 'none' : 'acked' }
-  } catch (error) {
-    // A slot of its own: each rule that waits goes on killing until it is delivered.
-    const slot = `pattern ${newToken()}`
-    core.outbox.put(slot, deliver)
-    core.outbox.failed(slot, deliver)
-    reportError(core, 'invalidate', error)
-    return { local: true, shared: 'pending' }
-  }
 }

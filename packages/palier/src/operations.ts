@@ -17,7 +17,8 @@ import type { MissReason } from './events.ts'
 import type { Flight, Landing } from './flight.ts'
 import { checkName, checkUnprotected, entryId, logicalKey } from './key.ts'
 import { awaitLanding, type Factory, joinable, load, type LoadMode, newFlight, read, reportFactory } from './load.ts'
-import { addValue, deleteKeys, expireEntry, type Receipt, setValue, type Times, touchEntry } from './mutate.ts'
+import { deleteKeys, type Receipt } from './invalidate.ts'
+import { addValue, expireEntry, setValue, type Times, touchEntry } from './mutate.ts'
 import { type CallOptions, callPolicy } from './options.ts'
 import type { Fetched, Peeked, ReadOptions, SetOptions, Verbs } from './verbs.ts'
 
@@ -29,7 +30,7 @@ const STAMP_TRIES = 3
 /** The verbs of one type: the checks, the hot path, and what is counted; the work itself is in load.ts and mutate.ts. */
 export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   const { counters, space, policy } = type
-  const { clock, stamps, nearCounters, events } = core
+  const { clock, nearCounters, events } = core
   const scoped = policy.scope !== 'public'
   let sampled = 0
 
@@ -57,9 +58,9 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
 
   /** The fresh entry of the near tier when nothing at all has to be looked into; what almost every call ends with. */
   function quick(key: string, now: number): Entry | undefined {
-    if (now >= core.trust.trustedUntil && !core.trust.poll()) return undefined
+    if (now >= core.tier.trust.trustedUntil && !core.tier.trust.poll()) return undefined
     const entry = space.get(key)
-    if (entry === undefined || now >= entry.quickUntil || entry.epoch !== stamps.epoch) return undefined
+    if (entry === undefined || now >= entry.quickUntil || entry.epoch !== core.tier.stamps.epoch) return undefined
     counters.hits++
     nearCounters.hits++
     if (++sampled === SAMPLE) {
@@ -94,7 +95,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     if (fresh(near)) return { entry: near, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
     if (near !== undefined) at.lapsed = true
     const under = core.reads.find(at.full)
-    if (under?.result !== undefined && under.epoch === stamps.epoch) return under.result
+    if (under?.result !== undefined && under.epoch === core.tier.stamps.epoch) return under.result
     return core.reads.launch(at.full, newFlight(core, at), flight => read(core, at, flight))
   }
 
@@ -150,7 +151,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
 
   async function obtain(at: Target, factory: Factory<unknown>, anew: boolean): Promise<Landing> {
     if (!core.enabled) return disabledLoad(at, factory)
-    await core.link.settled
+    await core.settled
     for (let tries = 0; ; ) {
       // From this look to the launch nothing is awaited: whoever looks next finds the entry or the flight.
       const near = anew ? undefined : nearNow(core, at)
@@ -166,10 +167,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
         const { flight, result } = launch(at, factory, anew ? 'anew' : 'missing')
         return awaitLanding(core, at, flight, result)
       }
-      const joinedIn = stamps.epoch
+      const joinedIn = core.tier.stamps.epoch
       const landing = await awaitLanding(core, at, joined, joined.result)
       const late =
-        joined.late.length > 0 && joinedIn > joined.epoch && !stamps.unchangedSince(joined.late, joined.epoch)
+        joined.late.length > 0 && joinedIn > joined.epoch && !core.tier.stamps.unchangedSince(joined.late, joined.epoch)
       if (!late) return landing
     }
   }
@@ -201,7 +202,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     targets: readonly Target[],
     missed: (at: Target, reason: MissReason) => void,
   ): Promise<({ entry: Entry; tier: string } | undefined)[]> {
-    await core.link.settled
+    await core.settled
     const found = await Promise.all(
       targets.map(async at => {
         const entry = core.enabled ? await nearEntry(core, at) : undefined
@@ -223,11 +224,11 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   /** One `getMany` for all, handed out to a read flight each, so that an invalidation meanwhile detaches its own. */
   async function readMany(targets: readonly Target[]): Promise<Map<Target, Landing>> {
     const landed = new Map<Target, Landing>()
-    if (targets.length === 0 || core.link.store === undefined) return landed
+    if (targets.length === 0) return landed
+    const { link } = core.tier
+    if (link === undefined) return landed
     const unique = [...new Map(targets.map(at => [at.full, at])).values()]
-    const batch = core.link.usable()
-      ? core.link.call(store => store.getMany(unique.map(at => at.full)))
-      : Promise.reject(new PalierError('PALIER_STORE_FAILED', core.link.reason))
+    const batch = link.call(store => store.getMany(unique.map(at => at.full)))
     batch.catch((error: unknown) => reportError(core, 'getMany', error))
     const byKey = new Map<string, Promise<Landing>>()
     unique.forEach((at, i) => {

@@ -82,6 +82,21 @@ export interface FileOptions {
   readonly maxFiles?: number
 }
 
+/** What a cache does while its backend is out. */
+export interface OutageOptions {
+  /**
+   * Longest life of what is loaded meanwhile, fresh and stale together: nobody can be heard to say that it changed. 0 keeps
+   * nothing. Default 10 s.
+   */
+  readonly ttl?: Duration
+  /** How long entries of before go on being served from memory. Default none: they are misses at once. */
+  readonly serveFor?: Duration
+  /** So many invalidations wait one by one; more become one of their type, then of the namespace. Default 10,000. */
+  readonly maxPending?: number
+  /** False: what waits is not written to `dir`, and is lost if the process ends before its backend returns. Default true. */
+  readonly journal?: boolean
+}
+
 /** Where log lines go; `console` fits. */
 export interface Logger {
   warn(line: string): void
@@ -109,6 +124,7 @@ export interface CacheOptions<T extends Readonly<Record<string, AnyPolicy>> = Re
   readonly defaults?: TypePolicy
   readonly memory?: MemoryOptions
   readonly files?: FileOptions
+  readonly outage?: OutageOptions
   /** Longest value in bytes, when encoded. Default 16 MiB. */
   readonly maxValueBytes?: number
   /** Prefixes besides the built-in ones that no key, pattern or namespace may reach. */

@@ -1,87 +1,219 @@
 import type { Clock } from './clock.ts'
+import type { Recents } from './recents.ts'
+import { keyTarget, stampTarget, WIDEST, widened } from './targets.ts'
+import { typeStamp } from './key.ts'
 
-export type Delivery = () => Promise<void>
-
-/** How often what waits is tried again. */
+/** How often what waits is tried again while the store answers. */
 const RETRY_EVERY = 500
+/** Targets of each kind that are delivered in one call. */
+const KINDS = [
+  ['k:', 500],
+  ['s:', 100],
+  ['p:', 1],
+  ['f', 1],
+] as const
+
+/** One put of a target; a newer put of the same target has another ticket. */
+export interface Ticket {
+  readonly target: string
+  readonly number: number
+}
 
 /**
  * Invalidations the shared store has not acknowledged. While a target waits here, whoever reads it passes the shared
  * store over, so that this process never sees what it deleted; it leaves when the store has taken the deletion. One
- * entry per target, the newest counts.
+ * entry per target, the newest counts. Bounded, and nothing is ever dropped: when there are too many, the deletions of
+ * keys become one of their type, and those of groups one of the whole namespace.
  */
 export interface Outbox {
   /** Deliveries that failed and wait to be tried again. */
   readonly size: number
-  /** True while the shared store may still hold what was deleted under this target. */
-  has(target: string): boolean
-  /** What was put under this target: the one `drop` may name. */
-  find(target: string): Delivery | undefined
-  /** A delivery is about to be made by the caller, who then says `drop` or `failed`. The newest of a target counts. */
-  put(target: string, deliver: Delivery): void
-  /** The delivery failed: it waits, and is tried again now and then. */
-  failed(target: string, deliver: Delivery): void
-  /** This delivery is done or moot; a newer one under the same target stays. */
-  drop(target: string, deliver: Delivery | undefined): void
-  /** Tries everything that waits, one after the other, as long as the store may be called. Never rejects. */
-  drain(): Promise<void>
+  /** Since when the oldest of them waits, in milliseconds since 1970. */
+  readonly oldestAt: number | undefined
+  /** True while the shared store may still hold what was deleted under this full key of this type. */
+  hasKey(full: string, type: string): boolean
+  hasStamp(name: string): boolean
+  /** What was put under this target: what a write that takes its place may `drop`. */
+  find(target: string): Ticket | undefined
+  /** A delivery is about to be made by the caller, who then says `delivered` or `failed`. */
+  put(targets: readonly string[]): readonly Ticket[]
+  /** They are with the store; a newer one under the same target stays. */
+  delivered(tickets: readonly Ticket[]): void
+  /** They are not: they wait. Resolves when they would outlive this process, as far as there is a journal. */
+  failed(tickets: readonly Ticket[]): Promise<void>
+  /** Moot: a write that the store has taken stands in its place. */
+  drop(ticket: Ticket | undefined): void
+  /** These wait from now on, whoever put them; the journal has them, or need not. */
+  take(targets: readonly string[]): void
+  /**
+   * Tries everything that waits. Resolves with true when all is delivered, with false when the store refused some; rejects
+   * when the store failed. Those who ask meanwhile share one run.
+   */
+  drain(): Promise<boolean>
+  /** Forgets everything: the store will never be asked about it. */
+  clear(): void
   close(): void
 }
 
-export interface OutboxHooks {
+export interface OutboxParts {
+  readonly clock: Clock
+  readonly namespace: string
+  readonly recents: Recents
+  /** So many targets wait one by one. */
+  readonly max: number
+  /** Called when a target is put and again before it is retried: what is known about it from before does not count. */
+  begin(targets: readonly string[]): void
+  /** Tells the store, all of one kind. Rejects if it did not take them. */
+  deliver(targets: readonly string[]): Promise<void>
+  /** They wait no more. */
+  done(targets: readonly string[]): void
   /** False: no use trying now. */
-  usable(): boolean
+  reachable(): boolean
+  isRefusal(error: unknown): boolean
+  /** Makes lines durable. Never rejects. */
+  record(targets: readonly string[]): Promise<void>
   /** Something waits now, or nothing does any more. */
   changed(): void
+  /** Parts of the protocol that are switched off, to show that each is needed. */
+  readonly without: ReadonlySet<string>
 }
 
-export function createOutbox(clock: Clock, hooks: OutboxHooks): Outbox {
-  const known = new Map<string, Delivery>()
-  /** Those of the known that failed; what is being tried for the first time is nobody's trouble yet. */
-  const waiting = new Set<string>()
-  let draining: Promise<void> | undefined
+export function createOutbox(parts: OutboxParts): Outbox {
+  const { clock, namespace, recents, max, without } = parts
+  const known = new Map<string, number>()
+  /** Those of the known that failed, and since when; what is tried for the first time is nobody's trouble yet. */
+  const waiting = new Map<string, number>()
+  let numbers = 0
+  let draining: Promise<boolean> | undefined
   let cancel: (() => void) | undefined
   let closed = false
 
   const arm = (): void => {
-    if (closed || cancel !== undefined || waiting.size === 0) return
+    // What waits for a store that is out is delivered when it comes back, by whoever lets it in again.
+    if (closed || cancel !== undefined || waiting.size === 0 || !parts.reachable()) return
     cancel = clock.after(RETRY_EVERY, () => {
       cancel = undefined
-      void outbox.drain()
+      // What fails is reported where it first happened; what matters now is that the target stays.
+      if (parts.reachable()) outbox.drain().catch(() => undefined)
     })
   }
 
-  async function drainAll(): Promise<void> {
-    for (const target of waiting) {
-      const deliver = known.get(target)
-      try {
-        await deliver?.()
-      } catch {
-        // The failure was reported when it first happened; what matters now is that the target stays.
-        if (!hooks.usable()) return
-        continue
-      }
-      outbox.drop(target, deliver)
+  const isCurrent = ({ target, number }: Ticket): boolean => known.get(target) === number
+
+  const forget = (targets: readonly string[]): void => {
+    const before = waiting.size
+    for (const target of targets) {
+      known.delete(target)
+      waiting.delete(target)
     }
+    parts.done(targets)
+    if (before > 0 && waiting.size === 0) parts.changed()
+  }
+
+  /** Something wider waits: it will kill whatever this one would. */
+  const isCovered = (target: string): boolean =>
+    target !== WIDEST && (waiting.has(WIDEST) || waiting.has(widened(namespace, target)))
+
+  /** Returns those that are new among what waits. */
+  const wait = (targets: readonly string[]): readonly string[] => {
+    const before = waiting.size
+    const fresh = targets.filter(target => !waiting.has(target) && !isCovered(target))
+    const covered = targets.filter(target => isCovered(target))
+    if (covered.length > 0) forget(covered)
+    for (const target of fresh) {
+      if (!known.has(target)) known.set(target, ++numbers)
+      waiting.set(target, clock.wall())
+    }
+    const wide = waiting.size > max ? collapse() : []
+    arm()
+    if (before === 0 && waiting.size > 0) parts.changed()
+    return wide.length > 0 ? wide : fresh
+  }
+
+  /** First every key becomes its type, then whatever is left becomes the namespace. Returns what takes their place. */
+  const collapse = (): readonly string[] => {
+    const keys = [...waiting.keys()].filter(target => target.startsWith('k:'))
+    const types = new Set(keys.map(key => widened(namespace, key)))
+    const left = waiting.size - keys.length + types.size
+    const wide = left > max ? [WIDEST] : [...types]
+    const gone = left > max ? [...waiting.keys()].filter(target => target !== WIDEST) : keys
+    const oldest = Math.min(...[...waiting.values()].slice(0, 1), clock.wall())
+    for (const target of wide) {
+      known.set(target, ++numbers)
+      waiting.set(target, oldest)
+    }
+    parts.begin(wide)
+    forget(gone)
+    return wide
+  }
+
+  /** Deletions of keys first: there may be many, and they need no room. */
+  async function drainAll(): Promise<boolean> {
+    let refused = false
+    for (const [kind, atOnce] of KINDS) {
+      const targets = [...waiting.keys()].filter(target => target.startsWith(kind))
+      for (let from = 0; from < targets.length; from += atOnce) {
+        const batch = targets.slice(from, from + atOnce).filter(target => waiting.has(target))
+        if (batch.length === 0 || (await tell(batch))) continue
+        refused = true
+        break
+      }
+    }
+    return !refused
+  }
+
+  /** False: the store refused them. */
+  async function tell(batch: readonly string[]): Promise<boolean> {
+    parts.begin(batch)
+    const tickets = batch.map(target => ({ target, number: known.get(target) ?? 0 }))
+    try {
+      await parts.deliver(batch)
+    } catch (error) {
+      if (!parts.isRefusal(error)) throw error
+      return false
+    }
+    settle(tickets, !without.has('re-arm'))
+    return true
+  }
+
+  const settle = (tickets: readonly Ticket[], remember: boolean): void => {
+    const targets = tickets.map(({ target }) => target)
+    if (remember) recents.add(targets)
+    forget(tickets.filter(isCurrent).map(({ target }) => target))
   }
 
   const outbox: Outbox = {
     get size() {
       return waiting.size
     },
-    has: target => known.size > 0 && known.has(target),
-    find: target => known.get(target),
-    put: (target, deliver) => void known.set(target, deliver),
-    failed(target, deliver) {
-      if (known.get(target) !== deliver) return
-      waiting.add(target)
-      arm()
-      if (waiting.size === 1) hooks.changed()
+    get oldestAt() {
+      for (const at of waiting.values()) return at
+      return undefined
     },
-    drop(target, deliver) {
-      if (deliver === undefined || known.get(target) !== deliver) return
-      known.delete(target)
-      if (waiting.delete(target) && waiting.size === 0) hooks.changed()
+    hasKey: (full, type) =>
+      known.size > 0 && (known.has(keyTarget(full)) || known.has(stampTarget(typeStamp(type))) || known.has(WIDEST)),
+    hasStamp: name => known.size > 0 && known.has(stampTarget(name)),
+    find(target) {
+      const number = known.get(target)
+      return number === undefined ? undefined : { target, number }
+    },
+    put(targets) {
+      const tickets = targets.map(target => ({ target, number: ++numbers }))
+      if (!without.has('outbox')) for (const { target, number } of tickets) known.set(target, number)
+      parts.begin(targets)
+      return tickets
+    },
+    delivered: tickets => settle(tickets, true),
+    async failed(tickets) {
+      const fresh = wait(tickets.filter(isCurrent).map(({ target }) => target))
+      if (fresh.length > 0) await parts.record(fresh)
+    },
+    drop(ticket) {
+      if (ticket !== undefined && isCurrent(ticket)) forget([ticket.target])
+    },
+    take(targets) {
+      parts.begin(targets)
+      wait(targets)
     },
     drain() {
       draining ??= drainAll().finally(() => {
@@ -90,6 +222,7 @@ export function createOutbox(clock: Clock, hooks: OutboxHooks): Outbox {
       })
       return draining
     },
+    clear: () => forget([...known.keys()]),
     close() {
       closed = true
       cancel?.()

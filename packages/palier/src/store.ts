@@ -1,4 +1,5 @@
 import type { Bus } from './bus.ts'
+import type { Limits, Locks } from './guard.ts'
 
 /** What a store gives back for a key. */
 export interface StoredRecord {
@@ -39,6 +40,17 @@ export interface Swept {
   readonly debris: number
   readonly entries: number
   readonly bytes: number
+}
+
+/** What a store across a network tells of its connections. */
+export interface ConnectionListener {
+  /**
+   * A connection is gone, or the server behind it is no longer the one to write to: the next one may know less. Called
+   * before any call can succeed on the next one.
+   */
+  lost(reason: string): void
+  /** Calls may succeed again. */
+  ready(): void
 }
 
 /**
@@ -88,6 +100,17 @@ export interface SharedStore {
   sweep?(): Promise<Swept>
   /** The channel on which the caches of one namespace tell each other what changed. One bus per cache, closed by it. */
   openBus(channel: string): Bus
+  readonly locks: Locks
+  readonly limits: Limits
+  /** Tells of the store's connections until the returned function is called. Absent where there is none to lose. */
+  watch?(listener: ConnectionListener): () => void
+  /**
+   * Which servers answer, in any text: another one as soon as one that may have lost acknowledged writes has taken
+   * over (a failover, a restart, a moved slot). Absent where that cannot happen.
+   */
+  identity?(): Promise<string>
+  /** Gives up connections that have fallen silent and opens others; nothing for a borrowed client. Never throws. */
+  reconnect?(): void
   /** Ends timers, files and connections the store opened itself; a borrowed client stays open. May be called twice. */
   close(): Promise<void>
 }

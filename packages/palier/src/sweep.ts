@@ -1,4 +1,6 @@
-import { type Core, reportError } from './core.ts'
+import { type Core, reportError, type Tier } from './core.ts'
+import type { Link } from './link.ts'
+import { PalierError } from './errors.ts'
 import { entryPrefix, keyOf, splitEntryKey } from './key.ts'
 import { LEASE_MAX_AGE, LEASE_TTL, newToken } from './lease.ts'
 import { decodeRecord, encodeRecord, type RecordHead, recordHead } from './record.ts'
@@ -11,12 +13,12 @@ const REST = 5
 const NEAR_BATCH = 1000
 
 /** Asks the store for the stamps this process has not met: an entry it cannot judge would outlive the rule that killed it. */
-async function deadOf(core: Core, heads: readonly RecordHead[]): Promise<readonly string[]> {
-  await core.stamps.know([...new Set(heads.flatMap(head => head.stamps.map(stamp => stamp.name)))])
+async function deadOf(core: Core, { stamps }: Tier, heads: readonly RecordHead[]): Promise<readonly string[]> {
+  await stamps.know([...new Set(heads.flatMap(head => head.stamps.map(stamp => stamp.name)))])
   return heads
     .filter(head => {
       const parts = splitEntryKey(core.namespace, head.key)
-      return parts !== undefined && core.stamps.judge(head, parts.type, keyOf(parts.id)) === 'dead'
+      return parts !== undefined && stamps.judge(head, parts.type, keyOf(parts.id)) === 'dead'
     })
     .map(head => head.key)
 }
@@ -25,14 +27,14 @@ async function deadOf(core: Core, heads: readonly RecordHead[]): Promise<readonl
  * Takes away one dead entry and nothing newer: under a lease that is granted only while that very record is there, it is
  * replaced by one that ends at once. A key whose lease is taken is being loaded, and left to that.
  */
-async function bury(core: Core, { bytes, head }: Found): Promise<void> {
+async function bury(link: Link, { bytes, head }: Found): Promise<void> {
   const token = newToken()
   const claim = { token, ttl: LEASE_TTL, seen: recordHead(bytes) }
-  const { granted } = await core.link.call(store => store.claim(head.key, claim))
+  const { granted } = await link.call(store => store.claim(head.key, claim))
   if (!granted) return
   // With its stamps and mark it stays dead for its last millisecond.
   const nothing = { ...head, ttl: 0, grace: 0, form: 0, size: 0 }
-  await core.link.call(store => store.commit(head.key, token, encodeRecord(nothing, new Uint8Array(0)), 1))
+  await link.call(store => store.commit(head.key, token, encodeRecord(nothing, new Uint8Array(0)), 1))
 }
 
 interface Found {
@@ -40,8 +42,8 @@ interface Found {
   readonly head: RecordHead
 }
 
-async function sweepBatch(core: Core, keys: readonly string[]): Promise<void> {
-  const records = await core.link.call(store => store.getMany(keys))
+async function sweepBatch(core: Core, tier: Tier, link: Link, keys: readonly string[]): Promise<void> {
+  const records = await link.call(store => store.getMany(keys))
   const found = records.flatMap((record): Found[] => {
     const head = record === undefined ? undefined : decodeRecord(record.bytes)
     return record === undefined || head === undefined ? [] : [{ bytes: record.bytes, head }]
@@ -49,10 +51,11 @@ async function sweepBatch(core: Core, keys: readonly string[]): Promise<void> {
   const dead = new Set(
     await deadOf(
       core,
+      tier,
       found.map(one => one.head),
     ),
   )
-  await Promise.all(found.filter(one => dead.has(one.head.key)).map(one => bury(core, one)))
+  await Promise.all(found.filter(one => dead.has(one.head.key)).map(one => bury(link, one)))
 }
 
 /** Takes dead entries out of the near tier. What cannot be judged stays, and is judged when it is read. */
@@ -63,21 +66,22 @@ export async function sweepNear(core: Core): Promise<void> {
       for (const name of space.keys()) {
         const entry = space.peek(name)
         const key = space === type.space ? name : keyOf(name)
-        if (entry !== undefined && core.stamps.judge(entry, type.name, key) === 'dead') space.delete(name)
+        if (entry !== undefined && core.tier.stamps.judge(entry, type.name, key) === 'dead') space.delete(name)
         if (++seen % NEAR_BATCH === 0) await pause(core.clock, 0)
       }
     }
   }
 }
 
-async function sweep(core: Core, prefix: string): Promise<void> {
+async function sweep(core: Core, tier: Tier, prefix: string): Promise<void> {
   await sweepNear(core)
-  const { store } = core.link
-  if (store === undefined) return
-  for await (const keys of store.scan(prefix)) {
+  const { link } = tier
+  if (link === undefined) return
+  if (!link.usable()) throw new PalierError('PALIER_STORE_FAILED', `not swept: ${link.reason}`)
+  for await (const keys of link.store.scan(prefix)) {
     for (let from = 0; from < keys.length; from += BATCH) {
       if (core.closed.signal.aborted) return
-      await sweepBatch(core, keys.slice(from, from + BATCH))
+      await sweepBatch(core, tier, link, keys.slice(from, from + BATCH))
       await pause(core.clock, REST)
     }
   }
@@ -94,14 +98,15 @@ function report(core: Core): (error: unknown) => void {
  * was right before. `rule` is the number of a pattern: once no load that began before it can commit any more, a second
  * sweep takes what was committed meanwhile, and the rule is dropped.
  */
-export function sweepBehind(core: Core, type: string | undefined, rule?: number): void {
+export function sweepBehind(core: Core, tier: Tier, type: string | undefined, rule?: number): void {
   const prefix = entryPrefix(core.namespace, type)
-  sweep(core, prefix).catch(report(core))
+  // A store that is being told what it missed may not be read yet; the rule kills meanwhile.
+  if (tier.link?.usable() !== false) sweep(core, tier, prefix).catch(report(core))
   if (rule === undefined) return
   const cancel = core.clock.after(LEASE_MAX_AGE + LEASE_TTL, () => {
     core.closed.signal.removeEventListener('abort', cancel)
-    sweep(core, prefix)
-      .then(() => (core.closed.signal.aborted ? undefined : core.stamps.dropRule(rule)))
+    sweep(core, tier, prefix)
+      .then(() => (core.closed.signal.aborted ? undefined : tier.stamps.dropRule(rule)))
       .catch(report(core))
   })
   core.closed.signal.addEventListener('abort', cancel, { once: true })

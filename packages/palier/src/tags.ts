@@ -1,12 +1,12 @@
 import { type Clock, pause } from './clock.ts'
 import { PalierError } from './errors.ts'
 import type { Captured } from './flight.ts'
-import { stampKey } from './key.ts'
+import { NAMESPACE, stampKey } from './key.ts'
 import { newToken, randomHex } from './lease.ts'
 import type { Link } from './link.ts'
 import { decodeRecord, encodeRecord, recordHead } from './record.ts'
 import { freshNamespace, matches, type NamespaceState, type Rule, readNamespace, withRule } from './rules.ts'
-import type { StoredRecord } from './store.ts'
+import type { SharedStore, StoredRecord } from './store.ts'
 
 /*
  * Stamps.
@@ -24,10 +24,6 @@ import type { StoredRecord } from './store.ts'
  * and ask the store again, never believe the message, because messages of two writers may arrive in either order.
  * `epoch` counts every change, so that an entry checked once needs one comparison until something changes.
  */
-
-export const NAMESPACE = 'ns'
-export const typeStamp = (type: string): string => `t:${type}`
-export const tagStamp = (tag: string): string => `g:${tag}`
 
 /** Far longer than an entry usually lives; renewed when half has passed. */
 const STAMP_TTL = 30 * 86_400_000
@@ -49,8 +45,8 @@ interface Cell {
   /** Epoch of its last invalidation as seen here. */
   changedAt: number
   version: number
-  /** Its new value waits in the outbox: what the store says does not count. */
-  pinned: boolean
+  /** Somebody else changed it while its new value here was on its way: only the store knows which came last. */
+  doubted: boolean
 }
 
 export type Verdict = 'alive' | 'dead' | 'unknown'
@@ -60,34 +56,50 @@ interface Judged {
   readonly mark: number
 }
 
+export interface StampsParts {
+  readonly namespace: string
+  readonly clock: Clock
+  /** Undefined: nothing is shared, and what is known here is the truth. */
+  readonly link: Link | undefined
+  /** The new value of this stamp waits in the outbox: what the store says does not count. */
+  isPending(name: string): boolean
+  /** Called with the names of stamps made anew because the store had none. */
+  onCreated(names: readonly string[]): void
+  /** Where its epochs begin: those of two `Stamps` in one cache must never be equal. */
+  readonly firstEpoch: number
+}
+
 export class Stamps {
-  epoch = 1
+  epoch: number
   readonly #clock: Clock
-  readonly #link: Link
+  readonly #link: Link | undefined
   readonly #namespace: string
+  readonly #isPending: (name: string) => boolean
   readonly #cells = new Map<string, Cell>()
   readonly #captures = new WeakMap<readonly string[], { readonly epoch: number; readonly captured: Captured }>()
   readonly #asking = new Map<string, Promise<number | undefined>>()
   #seq = 0
   #rules: readonly Rule[] = []
   /** Patterns on their way to the store: until they have a number they kill whatever they match. */
-  readonly #pending = new Set<Omit<Rule, 'n'>>()
+  readonly #pending = new Map<string, Omit<Rule, 'n'>>()
   /** Epoch when last something was forgotten that cannot be told name by name. */
   #blurredAt = 0
-  /** Called with the names of stamps made anew because the store had none. */
-  onCreated: (names: readonly string[]) => void = () => undefined
+  readonly #onCreated: (names: readonly string[]) => void
 
-  constructor(namespace: string, clock: Clock, link: Link) {
-    this.#namespace = namespace
-    this.#clock = clock
-    this.#link = link
+  constructor(parts: StampsParts) {
+    this.#namespace = parts.namespace
+    this.#clock = parts.clock
+    this.#link = parts.link
+    this.#isPending = name => parts.isPending(name)
+    this.#onCreated = names => parts.onCreated(names)
+    this.epoch = parts.firstEpoch
   }
 
   #cell(name: string): Cell {
     let cell = this.#cells.get(name)
     if (cell === undefined) {
       if (this.#cells.size >= MOST_CELLS) this.#dropOldest()
-      cell = { name, value: undefined, since: 0, changedAt: 0, version: 0, pinned: false }
+      cell = { name, value: undefined, since: 0, changedAt: 0, version: 0, doubted: false }
       this.#cells.set(name, cell)
     }
     return cell
@@ -95,15 +107,25 @@ export class Stamps {
 
   #dropOldest(): void {
     for (const cell of this.#cells.values()) {
-      if (cell.pinned || !cell.name.startsWith('g:')) continue
+      if (!cell.name.startsWith('g:') || this.#isPending(cell.name)) continue
       this.#cells.delete(cell.name)
       this.#blurredAt = ++this.epoch
       return
     }
   }
 
+  /** To learn from the store: only while it may be read. */
+  #call<T>(operation: (store: SharedStore) => Promise<T>): Promise<T> {
+    return this.#link === undefined ? NOT_SHARED() : this.#link.call(operation)
+  }
+
+  /** To tell the store: also before it may be read again. */
+  #reach<T>(operation: (store: SharedStore) => Promise<T>): Promise<T> {
+    return this.#link === undefined ? NOT_SHARED() : this.#link.reach(operation)
+  }
+
   get #shared(): boolean {
-    return this.#link.store !== undefined
+    return this.#link !== undefined
   }
 
   /**
@@ -183,7 +205,7 @@ export class Stamps {
   judge(entry: Judged, type: string, key: string): Verdict {
     // Patterns first: what a rule has killed must never pass for unknown, or a sweep would let it outlive the rule.
     for (const rule of this.#rules) if (rule.n > entry.mark && matches(rule, type, key)) return 'dead'
-    for (const rule of this.#pending) if (matches(rule, type, key)) return 'dead'
+    for (const rule of this.#pending.values()) if (matches(rule, type, key)) return 'dead'
     for (const stamp of entry.stamps) {
       const value = this.#cells.get(stamp.name)?.value
       if (value === undefined) return this.#shared ? 'unknown' : 'dead'
@@ -221,7 +243,7 @@ export class Stamps {
     const cells = names.map(name => this.#cell(name))
     const versions = cells.map(cell => cell.version)
     const keys = names.map(name => stampKey(this.#namespace, name))
-    const records = await this.#link.call(store => store.getMany(keys))
+    const records = await this.#call(store => store.getMany(keys))
     const ages = new Map<string, number>()
     const created: string[] = []
     const answers = await Promise.all(
@@ -235,14 +257,14 @@ export class Stamps {
       if (found === undefined) continue
       if (found.made) created.push(cell.name)
       // Invalidated while we asked: what we have is older. It stays unknown, and whoever needs it asks again.
-      if (cell.version !== versions[i] || cell.pinned) continue
+      if (cell.version !== versions[i] || this.#isPending(cell.name)) continue
       this.#adopt(cell, found.text)
       if (!found.made) {
         ages.set(cell.name, STAMP_TTL - found.remaining)
         if (found.remaining < STAMP_TTL / 2) this.#prolong(cell.name, records[i])
       }
     }
-    if (created.length > 0) this.onCreated(created)
+    if (created.length > 0) this.#onCreated(created)
     return ages
   }
 
@@ -263,16 +285,16 @@ export class Stamps {
     const key = stampKey(this.#namespace, name)
     const token = newToken()
     for (let attempt = 0; attempt < CREATE_TRIES; attempt++) {
-      const { record, granted } = await this.#link.call(store => store.claim(key, { token, ttl: CREATE_LEASE }))
+      const { record, granted } = await this.#call(store => store.claim(key, { token, ttl: CREATE_LEASE }))
       const found = readStamp(record, key)
       if (found !== undefined) return { ...found, made: false }
       if (granted) {
         const text = name === NAMESPACE ? JSON.stringify(freshNamespace()) : randomHex(8)
-        const done = await this.#link.call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL))
+        const done = await this.#call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL))
         if (done) return { text, made: true, remaining: STAMP_TTL }
       } else if (record !== undefined) {
         // Damaged: take its place.
-        await this.#link.call(store => store.delete([key]))
+        await this.#call(store => store.delete([key]))
       } else if (attempt >= AT_ONCE) await pause(this.#clock, 10)
     }
     throw new PalierError('PALIER_STORE_FAILED', `the stamp "${name}" could not be made: its lease is never free`)
@@ -291,10 +313,9 @@ export class Stamps {
     if (record === undefined || text === undefined) return
     const token = newToken()
     const claim = { token, ttl: CREATE_LEASE, seen: recordHead(record.bytes) }
-    this.#link
-      .call(store => store.claim(key, claim))
+    this.#call(store => store.claim(key, claim))
       .then(({ granted }) =>
-        granted ? this.#link.call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL)) : false,
+        granted ? this.#call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL)) : false,
       )
       .catch(() => undefined)
   }
@@ -313,26 +334,31 @@ export class Stamps {
     }
   }
 
-  /**
-   * Writes the present stamps of `names` to the store. Resolves with those that somebody else changed meanwhile: only
-   * the store knows which came last, so they are to be forgotten. Rejects if the store fails.
-   */
-  async share(names: readonly string[]): Promise<readonly string[]> {
-    const versions = names.map(name => this.#cell(name).version)
+  /** Writes the present stamps of `names` to the store. Rejects if the store fails. */
+  async share(names: readonly string[]): Promise<void> {
     await Promise.all(
       names.map(name => {
         const key = stampKey(this.#namespace, name)
-        const value = this.#cell(name).value ?? randomHex(8)
-        const text = name === NAMESPACE ? JSON.stringify(this.#state) : value
-        return this.#link.call(store => store.set(key, this.#record(key, text), STAMP_TTL))
+        const cell = this.#cell(name)
+        cell.doubted = false
+        const text = name === NAMESPACE ? JSON.stringify(this.#state) : (cell.value ?? randomHex(8))
+        return this.#reach(store => store.set(key, this.#record(key, text), STAMP_TTL))
       }),
     )
-    return names.filter((name, i) => this.#cell(name).version !== versions[i])
   }
 
-  /** While pinned, a stamp here is believed over the store's: it waits in the outbox. */
-  pin(name: string, pinned: boolean): void {
-    this.#cell(name).pinned = pinned
+  /** Takes the stamps of `names` out of the store: one that is missing is as good as a new one. Rejects if the store fails. */
+  async withdraw(names: readonly string[]): Promise<void> {
+    const keys = names.map(name => stampKey(this.#namespace, name))
+    await this.#reach(store => store.delete(keys))
+    for (const name of names) this.#cell(name).doubted = true
+  }
+
+  /** These wait no more: what somebody else said meanwhile counts again. */
+  settle(names: readonly string[]): void {
+    const doubted = names.filter(name => this.#cell(name).doubted)
+    for (const name of doubted) this.#cell(name).doubted = false
+    this.forget(doubted)
   }
 
   /** Somebody changed these: ask the store before believing them again. */
@@ -341,8 +367,13 @@ export class Stamps {
       const cell = this.#cell(name)
       cell.version++
       cell.changedAt = ++this.epoch
-      if (!cell.pinned) cell.value = undefined
+      this.#unlearn(cell)
     }
+  }
+
+  #unlearn(cell: Cell): void {
+    if (this.#isPending(cell.name)) cell.doubted = true
+    else cell.value = undefined
   }
 
   /** Somebody made these because the store had lost them: only who knows another value must ask again. */
@@ -354,31 +385,32 @@ export class Stamps {
   forgetAll(): void {
     for (const cell of this.#cells.values()) {
       cell.version++
-      if (!cell.pinned) cell.value = undefined
+      this.#unlearn(cell)
     }
     this.#blurredAt = ++this.epoch
   }
 
-  /** A pattern kills from now on in this process. The returned function writes the rule to the store; it may be called again. */
-  addRule(glob: string, type: string | undefined): () => Promise<number> {
-    const rule = type === undefined ? { glob } : { glob, type }
+  /** A pattern kills from now on in this process; until `settleRule`, whatever its age. */
+  pendRule(id: string, rule: Omit<Rule, 'n'>): void {
     this.epoch++
-    if (!this.#shared) {
-      const number = this.#seq + 1
-      this.#become(withRule(this.#state, rule))
-      return () => Promise.resolve(number)
-    }
-    this.#pending.add(rule)
-    return async () => {
-      let number = 0
-      await this.#changeNamespace(state => {
-        number = state.seq + 1
-        return withRule(state, rule)
-      })
-      this.#pending.delete(rule)
-      this.epoch++
-      return number
-    }
+    if (this.#shared) this.#pending.set(id, rule)
+    else this.#become(withRule(this.#state, rule))
+  }
+
+  /** The rule has a number with the store, or was overtaken by something wider. */
+  settleRule(id: string): void {
+    if (this.#pending.delete(id)) this.epoch++
+  }
+
+  /** Writes a rule to the store. Resolves with its number; rejects if the store fails. */
+  async shareRule(rule: Omit<Rule, 'n'>): Promise<number> {
+    let number = this.#seq
+    if (!this.#shared) return number
+    await this.#changeNamespace(state => {
+      number = state.seq + 1
+      return withRule(state, rule)
+    })
+    return number
   }
 
   /** Everything the rule could kill is gone, and no load from before it can commit any more. */
@@ -407,14 +439,14 @@ export class Stamps {
     const key = stampKey(this.#namespace, NAMESPACE)
     for (let attempt = 0; attempt < CREATE_TRIES; attempt++) {
       const token = newToken()
-      const { record } = await this.#link.call(store => store.claim(key, { token, ttl: CREATE_LEASE, steal: true }))
+      const { record } = await this.#reach(store => store.claim(key, { token, ttl: CREATE_LEASE, steal: true }))
       const text = readStamp(record, key)?.text
       // A new namespace stamp that still waits is the truth here, and goes out with this change.
-      const { pinned } = this.#cell(NAMESPACE)
+      const pinned = this.#isPending(NAMESPACE)
       const stored = text === undefined ? freshNamespace() : readNamespace(text)
       const before = pinned ? this.#state : stored
       const after = JSON.stringify(change(before))
-      if (await this.#link.call(store => store.commit(key, token, this.#record(key, after), STAMP_TTL))) {
+      if (await this.#reach(store => store.commit(key, token, this.#record(key, after), STAMP_TTL))) {
         const cell = this.#cell(NAMESPACE)
         cell.version++
         this.#become(readNamespace(after))
@@ -428,6 +460,9 @@ export class Stamps {
     )
   }
 }
+
+const NOT_SHARED = (): Promise<never> =>
+  Promise.reject(new PalierError('PALIER_STORE_FAILED', 'nothing is shared, so there is no store to ask'))
 
 function readStamp(record: StoredRecord | undefined, key: string): { text: string; remaining: number } | undefined {
   const decoded = record === undefined ? undefined : decodeRecord(record.bytes)

@@ -1,5 +1,5 @@
 import type { Factory } from './load.ts'
-import type { Receipt } from './mutate.ts'
+import type { Receipt } from './invalidate.ts'
 import type { CallOptions } from './options.ts'
 
 /** A value with where it came from. */

@@ -1,7 +1,7 @@
 import type { Cache } from '../cache.ts'
 import { createCache } from '../create.ts'
 import type { Backend } from '../detect.ts'
-import type { Receipt } from '../mutate.ts'
+import type { Receipt } from '../invalidate.ts'
 import type { SharedStore } from '../store.ts'
 import { type Arguments, UsageError } from './arguments.ts'
 import { closeQuietly, findBackend, passedOver, type Place, refusedByName, whereabouts } from './backend.ts'

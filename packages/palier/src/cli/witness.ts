@@ -82,6 +82,8 @@ export function witness(store: SharedStore): Witness {
       },
       usage: prefix => watched(store.usage(prefix)),
       openBus: channel => watchedBus(store.openBus(channel)),
+      locks: store.locks,
+      limits: store.limits,
       close: () => store.close(),
     },
     get deleted() {

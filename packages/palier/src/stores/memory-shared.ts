@@ -3,6 +3,7 @@ import { PalierError } from '../errors.ts'
 import { recordHead } from '../record.ts'
 import type { Claim, Claimed, NearRecord, NearSpace, SharedStore, StoredRecord, Swept, Usage } from '../store.ts'
 import { type BusHub, createBusHub } from './memory-bus.ts'
+import { type MemoryGuards, memoryGuards } from './memory-guards.ts'
 import { nearStore } from './memory-near.ts'
 
 /*
@@ -37,6 +38,7 @@ interface Backing {
   readonly records: NearSpace<Stored>
   readonly leases: NearSpace<Lease>
   readonly buses: BusHub
+  readonly guards: MemoryGuards
   /** Stores not closed yet. */
   open: number
   end(): void
@@ -54,6 +56,7 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
     records: records.space('records'),
     leases: leases.space('leases'),
     buses: createBusHub(),
+    guards: memoryGuards(clock),
     open: 0,
     end() {
       records.close()
@@ -75,9 +78,10 @@ function closedError(): PalierError {
 
 function openStore(backing: Backing): SharedStore {
   let closed = false
+  const { locks, limits } = backing.guards
   backing.open++
   /** Rejects, never throws: a closed store fails as any other store does. */
-  const open = async <T>(act: () => T): Promise<T> => {
+  const open = async <T>(act: () => T | Promise<T>): Promise<T> => {
     if (closed) throw closedError()
     return act()
   }
@@ -117,6 +121,15 @@ function openStore(backing: Backing): SharedStore {
     usage: prefix => open(() => usage(backing, prefix)),
     sweep: () => open(() => sweep(backing)),
     openBus: channel => backing.buses.openBus(channel),
+    locks: {
+      acquire: (name, owner, ttl) => open(() => locks.acquire(name, owner, ttl)),
+      renew: (name, owner, ttl) => open(() => locks.renew(name, owner, ttl)),
+      release: (name, owner) => open(() => locks.release(name, owner)),
+    },
+    limits: {
+      take: (key, rate, cost) => open(() => limits.take(key, rate, cost)),
+      reset: key => open(() => limits.reset(key)),
+    },
     async close() {
       if (closed) return
       closed = true

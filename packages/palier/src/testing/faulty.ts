@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { PalierError } from '../errors.ts'
 import type { SharedStore } from '../store.ts'
 
-/** What a fault may be put on: the calls of a store, and those of the buses it opens. `close` never fails. */
+/** What a fault may be put on: the calls of a store, those of the buses it opens, its locks and its limits. `close` never fails. */
 export type FaultTarget =
   | 'get'
   | 'getMany'
@@ -18,6 +18,11 @@ export type FaultTarget =
   | 'sweep'
   | 'attach'
   | 'publish'
+  | 'locks.acquire'
+  | 'locks.renew'
+  | 'locks.release'
+  | 'limits.take'
+  | 'limits.reset'
 
 /** A fault to begin with. */
 export type FaultRule =
@@ -81,6 +86,15 @@ export function faulty(store: SharedStore, script: readonly FaultRule[] = []): F
     usage: prefix => gate('usage', () => store.usage(prefix)),
     ...(sweep === undefined ? {} : { sweep: () => gate('sweep', () => sweep.call(store)) }),
     openBus: channel => faultyBus(store.openBus(channel), gate),
+    locks: {
+      acquire: (name, owner, ttl) => gate('locks.acquire', () => store.locks.acquire(name, owner, ttl)),
+      renew: (name, owner, ttl) => gate('locks.renew', () => store.locks.renew(name, owner, ttl)),
+      release: (name, owner) => gate('locks.release', () => store.locks.release(name, owner)),
+    },
+    limits: {
+      take: (key, rate, cost) => gate('limits.take', () => store.limits.take(key, rate, cost)),
+      reset: key => gate('limits.reset', () => store.limits.reset(key)),
+    },
     close: () => store.close(),
   }
 }

@@ -138,6 +138,9 @@ describe('a server that refuses', () => {
     await until('the record got there', async () => (await reader.get('a')) !== undefined)
     const refused = { code: 'PALIER_STORE_REFUSED', cause: { code: 'READONLY' } }
     await expect(reader.delete(['a'])).rejects.toMatchObject(refused)
+    // Whoever is the primary now is looked for at once, over a new connection.
+    await answers(reader)
+    expect((await reader.get('a'))?.bytes).toEqual(recordOf('a'))
     await expect(reader.set('a', recordOf('a'), 1000)).rejects.toMatchObject(refused)
   })
 })

@@ -10,6 +10,8 @@ import { createIo, createTurn, type FileIo } from './io.ts'
 import { openJournal } from './journal.ts'
 import { createLayout } from './layout.ts'
 import { createLeases } from './lease.ts'
+import { createFileLimits } from './limits.ts'
+import { createFileLocks } from './lock.ts'
 import { createLedger, SWEEP_AT } from './ledger.ts'
 import { scanEntries } from './scan.ts'
 import { createSweeper } from './sweeper.ts'
@@ -74,10 +76,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     ledger,
     clock,
     budget,
-    reopen: () => {
-      opening = undefined
-      return open()
-    },
+    reopen: () => reopen(),
     noteFault: (operation, cause) => noteFault(operation, cause),
     makeRoom: () => sweepSoon(true),
   })
@@ -111,6 +110,11 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       throw storeFailed('open', layout.dir, error)
     })
     return opening
+  }
+
+  const reopen = (): Promise<Opened> => {
+    opening = undefined
+    return open()
   }
 
   const getReady = async (): Promise<void> => {
@@ -257,6 +261,8 @@ export function fileStore(options: FileStoreOptions): SharedStore {
         open,
         onFault: noteFault,
       }),
+    locks: createFileLocks({ dir: layout.dir, clock, begin, reopen }),
+    limits: createFileLimits({ dir: layout.dir, clock, io, leases, begin, reopen }),
     async close() {
       if (closed) return
       closed = true

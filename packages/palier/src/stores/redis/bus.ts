@@ -3,8 +3,9 @@ import { type Bus, type BusListener, createSequenceTracker } from '../../bus.ts'
 import type { Clock } from '../../clock.ts'
 import { PalierError } from '../../errors.ts'
 import type { Commands } from './commands.ts'
+import { isDenied } from './faults.ts'
 import { channelName, channelRoute } from './keys.ts'
-import { backoff, CONNECT_BUDGET, type Port } from './port.ts'
+import { backoff, type Port, reasonOf, SUBSCRIBE_BUDGET } from './port.ts'
 import type { Script } from './scripts.ts'
 
 /*
@@ -30,9 +31,11 @@ export interface RedisBusParts {
 const BEAT = 1000
 /** Two beats may be missed, and a little more, before the path is doubted. */
 const TRUST = 2 * BEAT + 250
-/** No heartbeat of our own for this long: the connection is silent, not closed, and is replaced. */
-const SILENT = 3 * BEAT
+/** No heartbeat of our own for this long: the connection is silent, not closed, and is replaced, trusted no more. */
+const SILENT = TRUST
 const PEER_ALIVE = 3 * BEAT
+/** How long `attach` waits to hear itself: a first connection, a client that is loaded, a cluster that is looked up. */
+const FIRST = 2 * BEAT
 /** A sender silent this long is forgotten; if it speaks again it counts as one never heard. */
 const FORGET = 60 * BEAT
 /** The stated bound: the time a message is on its way through a server that is not overloaded. */
@@ -62,7 +65,13 @@ interface Keeper {
 
 function keepSubscribed(
   { port, clock, channel }: RedisBusParts,
-  events: { message(text: string): void; ready(): void; lost(reason: string): void },
+  events: {
+    message(text: string): void
+    ready(): void
+    lost(reason: string): void
+    /** An attempt to listen failed. */
+    failed(reason: string): void
+  },
 ): Keeper {
   let end: (() => void) | undefined
   let cancel: () => void = () => {}
@@ -71,7 +80,7 @@ function keepSubscribed(
   let isStopped = false
 
   function open(): void {
-    cancel = clock.after(CONNECT_BUDGET, () => renew('no connection in time'))
+    cancel = clock.after(SUBSCRIBE_BUDGET, () => renew('no connection in time'))
     const ended = port.subscribe(channelName(channel), {
       message: events.message,
       ready() {
@@ -93,6 +102,7 @@ function keepSubscribed(
     isReady = false
     cancel = clock.after(backoff(attempts++), open)
     if (wasReady) events.lost(reason)
+    else events.failed(reason)
   }
 
   function renew(reason: string): void {
@@ -125,7 +135,8 @@ export function createRedisBus(parts: RedisBusParts): Bus {
   let wasEverReady = false
   let lastOwnBeat = 0
   let cancelBeat: () => void = () => {}
-  const arrivals = new Set<() => void>()
+  const arrivals = new Set<(error?: PalierError) => void>()
+  let trouble: string | undefined
 
   const send = (message: string): Promise<unknown> =>
     commands.run(script, [channelRoute(channel)], [channelName(channel), message], { write: true })
@@ -150,7 +161,8 @@ export function createRedisBus(parts: RedisBusParts): Bus {
     if (!Number.isFinite(sentAt)) return
     lastOwnBeat = clock.now()
     trustedUntil = Math.max(trustedUntil, sentAt + TRUST)
-    for (const arrived of arrivals) arrived()
+    trouble = undefined
+    for (const arrived of [...arrivals]) arrived()
   }
 
   function receive(message: string): void {
@@ -182,11 +194,26 @@ export function createRedisBus(parts: RedisBusParts): Bus {
       isListening = false
       lost(reason)
     },
+    failed,
   })
+
+  /** What the user is not allowed to do will not be allowed a moment later either, so nobody is left waiting for it. */
+  function failed(reason: string): void {
+    trouble = reason
+    if (isDenied(reason)) for (const arrived of [...arrivals]) arrived(deaf())
+  }
+
+  function deaf(): PalierError {
+    const why = trouble ?? port.trouble()
+    return new PalierError(
+      'PALIER_STORE_FAILED',
+      `the redis bus could not listen${why === undefined ? '' : `: ${why}`}`,
+    )
+  }
 
   function sendBeat(): void {
     // A beat that could not be sent needs no word of its own: the trust it would have renewed runs out.
-    say(`~${me} ${seq} ${clock.now()}`).catch(() => {})
+    say(`~${me} ${seq} ${clock.now()}`).catch((error: unknown) => failed(reasonOf(error)))
   }
 
   function beat(): void {
@@ -209,21 +236,14 @@ export function createRedisBus(parts: RedisBusParts): Bus {
 
   const arrival = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const settle = (error?: PalierError): void => {
+      const arrived = (error?: PalierError): void => {
         arrivals.delete(arrived)
         cancel()
-        if (error === undefined) resolve()
+        if (isClosed) reject(new PalierError('PALIER_CLOSED', 'the bus was closed'))
+        else if (error === undefined) resolve()
         else reject(error)
       }
-      const arrived = (): void => {
-        if (isClosed) settle(new PalierError('PALIER_CLOSED', 'the bus was closed'))
-        else settle()
-      }
-      const cancel = clock.after(Math.max(deadline, CONNECT_BUDGET), () => {
-        const why = port.trouble()
-        const message = `the redis bus could not listen${why === undefined ? '' : `: ${why}`}`
-        settle(new PalierError('PALIER_STORE_FAILED', message))
-      })
+      const cancel = clock.after(Math.max(deadline, FIRST), () => arrived(deaf()))
       arrivals.add(arrived)
     })
 
@@ -259,7 +279,7 @@ export function createRedisBus(parts: RedisBusParts): Bus {
       trustedUntil = 0
       cancelBeat()
       keeper.stop()
-      for (const arrived of arrivals) arrived()
+      for (const arrived of [...arrivals]) arrived()
     },
   }
 }

@@ -3,6 +3,7 @@ import { PalierError } from '../../errors.ts'
 import type { Args, Port, Reply } from './port.ts'
 import type { Script } from './scripts.ts'
 import { safeCause } from './target.ts'
+import { storeError, topologyChange } from './faults.ts'
 
 /*
  * Everything the store asks of the server goes through here, and here alone a command gets its deadline. The promise
@@ -33,9 +34,6 @@ interface Waiting {
   /** Its deadline was moved once because this process, not the server, was late. */
   excused: boolean
 }
-
-/** Answers of a server that is there and well, but does not take this write. */
-const REFUSALS = /^(OOM|READONLY|NOREPLICAS|MISCONF|NOPERM)\b/
 
 /** How often a connection that was never up yet is looked at. */
 const STARTING_POLL = 5
@@ -81,11 +79,10 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
 
   const late = (): PalierError => new PalierError('PALIER_STORE_TIMEOUT', `redis did not answer within ${deadline} ms`)
 
-  const failed = (error: unknown): PalierError => {
-    if (error instanceof PalierError) return error
-    const cause = safeCause(error, secret)
-    const code = REFUSALS.test(cause.message) ? 'PALIER_STORE_REFUSED' : 'PALIER_STORE_FAILED'
-    return new PalierError(code, `redis failed: ${cause.message}`, { cause })
+  function failed(error: unknown, isWrite: boolean): PalierError {
+    const moved = topologyChange(error)
+    if (moved !== undefined && !isClosed) port.doubt(safeCause(error, secret).message)
+    return storeError(error, isWrite, secret)
   }
 
   /** Waits for the very first connection only: later, a lost one fails at once rather than hold everybody up. */
@@ -115,7 +112,7 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
     })
   }
 
-  function timed<T>(ask: (waiting: Waiting) => Promise<T>): Promise<T> {
+  function timed<T>(ask: (waiting: Waiting) => Promise<T>, isWrite: boolean = false): Promise<T> {
     if (isClosed) return Promise.reject(new PalierError('PALIER_CLOSED', 'the redis store is closed'))
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = { at: clock.now() + deadline, fail: reject, excused: false }
@@ -123,7 +120,7 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
       if (!isArmed) arm()
       const rejected = (error: unknown): void => {
         // The client took the command back itself, by the limit it was given: that is our deadline speaking.
-        waiting.fail?.(clock.now() >= waiting.at - 1 ? late() : failed(error))
+        waiting.fail?.(clock.now() >= waiting.at - 1 ? late() : failed(error, isWrite))
         waiting.fail = undefined
       }
       try {
@@ -139,16 +136,20 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
 
   return {
     send: (args, options = {}) =>
-      timed(waiting => port.send(args, { key: options.key, within: options.write ? left(waiting) : undefined })),
+      timed(
+        waiting => port.send(args, { key: options.key, within: options.write ? left(waiting) : undefined }),
+        options.write,
+      ),
     run: (script, keys, args, options = {}) =>
       timed(waiting => {
         const tail = [String(keys.length), ...keys, ...args]
         const to = { key: options.key ?? keys[0], within: options.write ? left(waiting) : undefined }
         return port.send(['EVALSHA', script.sha, ...tail], to).catch((error: unknown) => {
           if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-          return port.send(['EVAL', script.text, ...tail], to)
+          if (waiting.fail === undefined) throw error
+          return port.send(['EVAL', script.text, ...tail], options.write ? { ...to, within: left(waiting) } : to)
         })
-      }),
+      }, options.write),
     connected: () => (wasReady ? undefined : timed(async () => {})),
     masters: async () => (await timed(() => port.masters())).map(send => (args: Args) => timed(() => send(args))),
     close() {

@@ -1,4 +1,12 @@
-import { type Args, CONNECT_BUDGET, once, type Port, type Reply, reasonOf, type SubscriptionEvents } from './port.ts'
+import {
+  type Args,
+  type ClientPort,
+  once,
+  type Reply,
+  reasonOf,
+  SUBSCRIBE_BUDGET,
+  type SubscriptionEvents,
+} from './port.ts'
 
 /** What is called of an ioredis `Redis`. */
 interface IoRedis {
@@ -44,7 +52,7 @@ function subscribe(client: IoRedis, channel: string, given: SubscriptionEvents):
     autoResubscribe: false,
     enableOfflineQueue: true,
     maxRetriesPerRequest: 0,
-    connectTimeout: CONNECT_BUDGET,
+    connectTimeout: SUBSCRIBE_BUDGET,
     readOnly: false,
   })
   const events = once(given, () => subscriber.disconnect())
@@ -62,7 +70,7 @@ function subscribe(client: IoRedis, channel: string, given: SubscriptionEvents):
   return events.stop
 }
 
-export function ioredisPort(client: IoRedis | IoRedisCluster): Port {
+export function ioredisPort(client: IoRedis | IoRedisCluster): ClientPort {
   const cluster = isCluster(client) ? client : undefined
   return {
     client: 'ioredis',
@@ -86,6 +94,5 @@ export function ioredisPort(client: IoRedis | IoRedisCluster): Port {
       queueMicrotask(() => none.lost('no node of the cluster is known yet'))
       return none.stop
     },
-    close: async () => {},
   }
 }

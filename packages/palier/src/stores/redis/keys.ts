@@ -84,3 +84,10 @@ export function slotOf(encoded: string): number {
   }
   return crc % 16384
 }
+
+/** The cluster slot of any name on the server: what stands between its first braces chooses it, else all of it. */
+export function slotOfName(name: string): number {
+  const start = name.indexOf('{')
+  const end = start < 0 ? -1 : name.indexOf('}', start + 1)
+  return slotOf(end > start + 1 ? name.slice(start + 1, end) : name)
+}

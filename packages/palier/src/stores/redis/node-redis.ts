@@ -1,4 +1,12 @@
-import { type Args, once, type Port, type Reply, reasonOf, type SendOptions, type SubscriptionEvents } from './port.ts'
+import {
+  type Args,
+  type ClientPort,
+  once,
+  type Reply,
+  reasonOf,
+  type SendOptions,
+  type SubscriptionEvents,
+} from './port.ts'
 
 /** `timeout` takes a command back that was not written in time; 0 is none. The type 36 (`$`) is the bulk string. */
 interface CommandOptions {
@@ -34,11 +42,19 @@ interface NodeRedisCluster {
   nodeClient(node: object): NodeRedis | Promise<NodeRedis>
 }
 
-type AnyNodeRedis = NodeRedis | NodeRedisPool | NodeRedisCluster
+/** Reads and writes go to the primary that the sentinels name. */
+interface NodeRedisSentinel {
+  readonly isReady: boolean
+  sendCommand(isReadonly: boolean, args: Args, options: CommandOptions): Promise<Reply>
+  duplicate(): NodeRedisSubscriber
+}
+
+type AnyNodeRedis = NodeRedis | NodeRedisPool | NodeRedisCluster | NodeRedisSentinel
 
 const has = (client: object, name: string): boolean => typeof Reflect.get(client, name) === 'function'
 const isCluster = (client: AnyNodeRedis): client is NodeRedisCluster => has(client, 'nodeClient')
 const isPool = (client: AnyNodeRedis): client is NodeRedisPool => has(client, 'execute') && !has(client, 'duplicate')
+const isSentinel = (client: AnyNodeRedis): client is NodeRedisSentinel => has(client, 'getSentinelNode')
 
 export function isNodeRedis(client: object): client is AnyNodeRedis {
   if (!has(client, 'sendCommand') || has(client, 'callBuffer')) return false
@@ -86,7 +102,7 @@ function end(subscriber: NodeRedisSubscriber | undefined): void {
   }
 }
 
-function singlePort(client: NodeRedis): Port {
+function singlePort(client: NodeRedis): ClientPort {
   const send = (args: Args, options: SendOptions): Promise<Reply> => client.sendCommand(args, within(options))
   return {
     client: 'redis',
@@ -98,11 +114,10 @@ function singlePort(client: NodeRedis): Port {
     send,
     masters: async () => [args => send(args, {})],
     subscribe: (channel, events) => subscribe(async () => client.duplicate(), channel, events),
-    close: async () => {},
   }
 }
 
-function poolPort(pool: NodeRedisPool): Port {
+function poolPort(pool: NodeRedisPool): ClientPort {
   const send = (args: Args, options: SendOptions): Promise<Reply> => {
     const limit = options.within === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.within
     return pool.execute(client => {
@@ -125,11 +140,10 @@ function poolPort(pool: NodeRedisPool): Port {
     send,
     masters: async () => [args => send(args, {})],
     subscribe: (channel, events) => subscribe(() => pool.execute(async client => client.duplicate()), channel, events),
-    close: async () => {},
   }
 }
 
-function clusterPort(cluster: NodeRedisCluster): Port {
+function clusterPort(cluster: NodeRedisCluster): ClientPort {
   const anyMaster = async (): Promise<NodeRedis> => {
     const { masters } = cluster
     const node = masters[Math.floor(Math.random() * masters.length)]
@@ -150,11 +164,27 @@ function clusterPort(cluster: NodeRedisCluster): Port {
     },
     // Plain pub/sub reaches every node of a cluster, so one node is enough to hear everything.
     subscribe: (channel, events) => subscribe(async () => (await anyMaster()).duplicate(), channel, events),
-    close: async () => {},
   }
 }
 
-export function nodeRedisPort(client: AnyNodeRedis): Port {
+function sentinelPort(sentinel: NodeRedisSentinel): ClientPort {
+  const send = (args: Args, options: SendOptions): Promise<Reply> => sentinel.sendCommand(false, args, within(options))
+  return {
+    client: 'redis',
+    isCluster: false,
+    // It keeps a pool of clients of the primary.
+    keepsOrder: false,
+    keyPrefix: '',
+    ready: () => sentinel.isReady,
+    trouble: () => undefined,
+    send,
+    masters: async () => [args => send(args, {})],
+    subscribe: (channel, events) => subscribe(async () => sentinel.duplicate(), channel, events),
+  }
+}
+
+export function nodeRedisPort(client: AnyNodeRedis): ClientPort {
   if (isCluster(client)) return clusterPort(client)
+  if (isSentinel(client)) return sentinelPort(client)
   return isPool(client) ? poolPort(client) : singlePort(client)
 }

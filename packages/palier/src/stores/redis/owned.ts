@@ -1,211 +1,203 @@
 import type { Clock } from '../../clock.ts'
-import { PalierError } from '../../errors.ts'
-import { ioredisPort, isIoRedis } from './ioredis.ts'
-import { nodeRedisPort } from './node-redis.ts'
-import { backoff, CONNECT_BUDGET, once, type Port } from './port.ts'
-import { addressOf, safeCause, type Target } from './target.ts'
+import { isUnusable } from './faults.ts'
+import { createLane } from './lane.ts'
+import { loadClient, type Open, openerOf } from './open.ts'
+import { createOwnedCluster, type OwnedCluster } from './owned-cluster.ts'
+import { type ClientPort, once, type Port, type Reply, reasonOf } from './port.ts'
+import { createSentinels } from './sentinel.ts'
+import { addressOf, type Place, placeName, safeCauseFor, type Target } from './target.ts'
+import { createSpacing, createWatchers } from './watchers.ts'
 
 /*
- * A connection of the store's own, through whichever client is installed. The client's queue of commands for later is
- * off (a write must not leave long after its caller was told it failed), it reconnects for ever, and a socket that
- * says nothing for a while is replaced. When the server turns out to be a node of a cluster, a cluster client takes
- * over before the first command is let through.
+ * Connections of the store's own: one lane to a server or to whom the sentinels name, or, when the server turns out
+ * to be a node of a cluster, a lane to each of its primaries.
  */
 
-/** What happened to the store's own connection. */
+/** What happened to the store's own connections. */
 export type RedisEvent =
-  | { readonly kind: 'ready'; readonly client: 'redis' | 'ioredis'; readonly mode: 'standalone' | 'cluster' }
+  | {
+      readonly kind: 'ready'
+      readonly client: 'redis' | 'ioredis'
+      readonly mode: 'standalone' | 'cluster' | 'sentinel'
+    }
+  /** Once for each reason, until a connection is ready. */
   | { readonly kind: 'trouble'; readonly why: string }
 
-/** One client of either kind, connecting or connected. */
-interface Opened {
-  readonly port: Port
-  end(): void
-}
-
-interface Watch {
-  trouble(error: unknown): void
-}
-
-/** Idle this long although pinged each second: the socket is dead, whatever TCP believes. */
-const SILENT = 3000
-const PING = 1000
-
-async function openNodeRedis(target: Target, isCluster: boolean, watch: Watch): Promise<Opened> {
-  const { createClient, createCluster } = await import('redis')
-  const socket = {
-    connectTimeout: CONNECT_BUDGET,
-    socketTimeout: SILENT,
-    reconnectStrategy: (retries: number): number => backoff(retries),
-    ...(target.tls ? { tls: true as const } : {}),
-  }
-  const common = {
-    disableOfflineQueue: true,
-    pingInterval: PING,
-    ...(target.username === undefined ? {} : { username: target.username }),
-    ...(target.password === undefined ? {} : { password: target.password }),
-  }
-  const place = { host: target.host, port: target.port }
-  if (isCluster) {
-    const cluster = createCluster({ rootNodes: [{ socket: { ...socket, ...place } }], defaults: { ...common, socket } })
-    cluster.on('error', error => watch.trouble(error))
-    await cluster.connect()
-    return { port: nodeRedisPort(cluster), end: () => cluster.destroy() }
-  }
-  const client = createClient({ ...common, database: target.db, socket: { ...socket, ...place } })
-  client.on('error', error => watch.trouble(error))
-  // Rejects only when the client is ended; until then it goes on trying, and says so through `error`.
-  client.connect().catch(() => {})
-  return { port: nodeRedisPort(client), end: () => client.destroy() }
-}
-
-async function openIoRedis(target: Target, isCluster: boolean, watch: Watch): Promise<Opened> {
-  const { Cluster, Redis } = await import('ioredis')
-  const common = {
-    connectTimeout: CONNECT_BUDGET,
-    socketTimeout: SILENT,
-    ...(target.username === undefined ? {} : { username: target.username }),
-    ...(target.password === undefined ? {} : { password: target.password }),
-    ...(target.tls ? { tls: {} } : {}),
-  }
-  const place = { host: target.host, port: target.port }
-  const client = isCluster
-    ? new Cluster([place], { redisOptions: common, enableOfflineQueue: false, clusterRetryStrategy: n => backoff(n) })
-    : new Redis({
-        ...common,
-        ...place,
-        db: target.db,
-        enableOfflineQueue: false,
-        autoResendUnfulfilledCommands: false,
-        maxRetriesPerRequest: 0,
-        retryStrategy: attempt => backoff(attempt),
-      })
-  client.on('error', error => watch.trouble(error))
-  const seen: object = client
-  if (!isIoRedis(seen))
-    throw new PalierError('PALIER_STORE_FAILED', 'the installed ioredis is not one this store knows')
-  return { port: ioredisPort(seen), end: () => client.disconnect() }
-}
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
-
-/** Which client is installed, loaded and ready for use; `redis` is preferred. */
-export async function loadClient(): Promise<'redis' | 'ioredis'> {
-  for (const [client, load] of [
-    ['redis', () => import('redis')],
-    ['ioredis', () => import('ioredis')],
-  ] as const) {
-    try {
-      await load()
-      return client
-    } catch (error) {
-      if (!isMissing(error)) throw error
-    }
-  }
-  throw new PalierError('PALIER_STORE_FAILED', `no Redis client is installed: npm install redis (or ioredis)`)
-}
+export { loadClient } from './open.ts'
 
 type Choose = () => Promise<'redis' | 'ioredis'>
 
-async function open(choose: Choose, target: Target, isCluster: boolean, watch: Watch): Promise<Opened> {
-  return (await choose()) === 'redis' ? openNodeRedis(target, isCluster, watch) : openIoRedis(target, isCluster, watch)
+const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString('utf8') : String(reply))
+
+/** Rejects when the server is there but of no use: loading, asking for a password, held up by a script. */
+async function proveUsable(port: ClientPort): Promise<void> {
+  try {
+    await port.send(['PING'], {})
+  } catch (error) {
+    // A user that may not PING may still do all a cache needs; a connection that broke says so itself.
+    if (isUnusable(error)) throw error
+  }
 }
 
-const LOOK = 5
+const info = (port: ClientPort, section: string): Promise<string | undefined> =>
+  port.send(['INFO', section], {}).then(textOf, () => undefined)
+
+async function isClusterNode(port: ClientPort): Promise<boolean> {
+  const told = await info(port, 'cluster')
+  if (told !== undefined) return told.includes('cluster_enabled:1')
+  return port.send(['CLUSTER', 'SLOTS'], {}).then(
+    reply => Array.isArray(reply) && reply.length > 0,
+    () => false,
+  )
+}
+
+/** Trouble as it is told: each reason once, until there is none. */
+function createTroubles(target: Target, onEvent: ((event: RedisEvent) => void) | undefined) {
+  const told = new Set<string>()
+  let last: string | undefined
+  return {
+    last: () => last,
+    end() {
+      told.clear()
+      last = undefined
+    },
+    report(error: unknown) {
+      last = `${addressOf(target)}: ${safeCauseFor(error, target).message}`
+      if (told.has(last)) return
+      told.add(last)
+      onEvent?.({ kind: 'trouble', why: last })
+    },
+  }
+}
+
+/** Loads the client at the first attempt, and again at the next one if that failed. */
+function createOpener(choose: Choose) {
+  let loaded: 'redis' | 'ioredis' = 'redis'
+  let open: Open | undefined
+  return {
+    client: () => loaded,
+    async open(): Promise<Open> {
+      if (open !== undefined) return open
+      loaded = await choose()
+      open = await openerOf(loaded)
+      return open
+    },
+  }
+}
+
+/** The server itself, or whoever the sentinels name; then it must say that it is a primary. */
+function createFinder(target: Target, clock: Clock) {
+  const { sentinel, ...place } = target
+  if (sentinel === undefined) return { follows: false, place: async (): Promise<Place> => place, close: () => {} }
+  const sentinels = createSentinels(target, sentinel, clock)
+  return {
+    follows: true,
+    place: () => sentinels.primary(),
+    close: () => sentinels.close(),
+    async verify(port: ClientPort): Promise<void> {
+      const role = /^role:(\w+)/m.exec((await info(port, 'replication')) ?? '')?.[1]
+      if (role !== 'slave') return
+      sentinels.distrust()
+      throw new Error('the server named by the sentinels is a replica')
+    },
+  }
+}
 
 export function ownedPort(
   target: Target,
   clock: Clock,
   onEvent: ((event: RedisEvent) => void) | undefined,
   choose: Choose = loadClient,
+  deadline = 250,
 ): Port {
-  let port: Port | undefined
-  let opened: Opened | undefined
-  let trouble: string | undefined
+  const opener = createOpener(choose)
+  const troubles = createTroubles(target, onEvent)
+  const finder = createFinder(target, clock)
+  const watchers = createWatchers()
+  const mayDoubt = createSpacing(clock)
+  let cluster: OwnedCluster | undefined
+  let isNode = false
   let isClosed = false
-  let wake: () => void = () => {}
-  const watch: Watch = {
-    trouble(error) {
-      const why = `${addressOf(target)}: ${safeCause(error, target.password).message}`
-      if (!isClosed && trouble !== why) onEvent?.({ kind: 'trouble', why })
-      trouble = why
+  let connections = 0
+
+  function announce(): void {
+    troubles.end()
+    const mode = cluster !== undefined ? 'cluster' : target.sentinel === undefined ? 'standalone' : 'sentinel'
+    onEvent?.({ kind: 'ready', client: opener.client(), mode })
+    watchers.ready()
+  }
+
+  const parts = {
+    clock,
+    deadline,
+    open: opener.open,
+    lost(reason: string) {
+      watchers.lost(`${reason} (${addressOf(target)})`)
     },
+    trouble: troubles.report,
   }
+  const lane = createLane({
+    ...parts,
+    place: finder.place,
+    follows: finder.follows,
+    async prove(port) {
+      await proveUsable(port)
+      if (finder.verify !== undefined) await finder.verify(port)
+      else isNode = await isClusterNode(port)
+    },
+    ready() {
+      connections++
+      if (isNode) becomeCluster()
+      else announce()
+    },
+  })
 
-  /** Cut short by `close`, which must not hang on a timer that keeps no process alive. */
-  const pause = (ms: number): Promise<void> =>
-    new Promise(resolve => {
-      const cancel = clock.after(ms, resolve)
-      wake = () => {
-        cancel()
-        resolve()
-      }
-    })
-
-  /** False when the port was closed first. */
-  async function becameReady(next: Opened): Promise<boolean> {
-    opened = next
-    while (!isClosed && !next.port.ready()) await pause(LOOK)
-    return !isClosed
-  }
-
-  async function establish(): Promise<void> {
-    let next = await open(choose, target, false, watch)
-    if (!(await becameReady(next))) return
-    const info = String(await next.port.send(['INFO', 'cluster'], {}))
-    if (info.includes('cluster_enabled:1')) {
-      end()
-      next = await open(choose, target, true, watch)
-      if (!(await becameReady(next))) return
-    }
+  function becomeCluster(): void {
     if (isClosed) return
-    port = next.port
-    trouble = undefined
-    onEvent?.({ kind: 'ready', client: port.client, mode: port.isCluster ? 'cluster' : 'standalone' })
+    cluster = createOwnedCluster({ ...parts, seed: target, prove: proveUsable, ready: announce })
+    lane.close().catch(troubles.report)
   }
 
-  async function establishAtLast(): Promise<void> {
-    for (let attempt = 0; !isClosed && port === undefined; attempt++) {
-      try {
-        await establish()
-      } catch (error) {
-        watch.trouble(error)
-        end()
-        if (!isClosed) await pause(backoff(attempt))
-      }
-    }
-    if (isClosed) end()
-  }
-
-  function end(): void {
-    try {
-      opened?.end()
-    } catch {
-      // It was not open any more, which is what was asked for.
-    }
-    opened = undefined
-  }
-
-  const established = establishAtLast()
-  const notYet = (): Error => new Error(trouble ?? 'not connected yet')
+  const notYet = (): Error => new Error(troubles.last() ?? `${placeName(target)}: not connected yet`)
   return {
     get client() {
-      return port?.client ?? 'redis'
+      return opener.client()
     },
     get isCluster() {
-      return port?.isCluster ?? false
+      return cluster !== undefined
     },
     keepsOrder: true,
     keyPrefix: '',
-    ready: () => port?.ready() ?? false,
-    trouble: () => trouble,
-    send: (args, options) => (port === undefined ? Promise.reject(notYet()) : port.send(args, options)),
-    masters: async () => {
+    ready: () => cluster?.ready() ?? lane.port() !== undefined,
+    trouble() {
+      const last = troubles.last()
+      if (last !== undefined || cluster !== undefined || lane.trouble() === undefined) return last
+      return `${addressOf(target)}: ${reasonOf(lane.trouble())}`
+    },
+    send(args, options) {
+      const port = cluster ?? lane.port()
+      return port === undefined ? Promise.reject(notYet()) : port.send(args, options)
+    },
+    async masters() {
+      const port = cluster ?? lane.port()
       if (port === undefined) throw notYet()
       return port.masters()
     },
+    watch: watchers.add,
+    doubt(reason) {
+      if (!mayDoubt()) return
+      if (cluster === undefined) return lane.drop(reason)
+      watchers.lost(reason)
+      cluster.look()
+      watchers.ready()
+    },
+    reconnect() {
+      if (cluster === undefined) lane.drop('the connection is silent')
+      else cluster.reconnect()
+    },
+    connections: () => connections + (cluster?.connections() ?? 0),
     subscribe(channel, events) {
+      const port = cluster ?? lane.port()
       if (port !== undefined) return port.subscribe(channel, events)
       const none = once(events, () => {})
       queueMicrotask(() => none.lost(notYet().message))
@@ -213,9 +205,8 @@ export function ownedPort(
     },
     async close() {
       isClosed = true
-      wake()
-      end()
-      await established
+      finder.close()
+      await Promise.all([lane.close(), cluster?.close()])
     },
   }
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import { type Clock, systemClock } from '../../clock.ts'
-import { loadClient } from './owned.ts'
+import { loadClient } from './open.ts'
 import { type Args, type Reply, reasonOf } from './port.ts'
-import { createReplyReader } from './reply-reader.ts'
-import { borrowedPort, type RedisStoreOptions } from './client.ts'
-import { addressOf, safeCause, type Target, targetOf } from './target.ts'
+import { clientPort } from './borrowed.ts'
+import type { RedisStoreOptions } from './client.ts'
+import { createSentinels } from './sentinel.ts'
+import { addressOf, type Place, safeCause, safeCauseFor, type Target, targetOf } from './target.ts'
+import { movedTo, openWire, signIn, type Wire } from './wire.ts'
 
 /*
  * Proves Redis before it is chosen: a key is set with a lifetime, read back and deleted, within a budget that counts
@@ -52,7 +52,11 @@ const REFUSALS: readonly (readonly [RegExp, string, string])[] = [
     'take the password away, or set one on the server',
   ],
   [/^LOADING/, 'Redis is still loading its data', 'wait until it has started; it is found by itself then'],
-  [/^READONLY/, 'Redis is read-only: this is a replica', 'point to the primary, or to the sentinels through a client'],
+  [
+    /^READONLY/,
+    'Redis is read-only: this is a replica',
+    'point to the primary, or to its sentinels: redis+sentinel://host:26379/name',
+  ],
   [
     /^NOPERM/,
     'the Redis user may not do what a cache needs',
@@ -77,6 +81,17 @@ const REFUSALS: readonly (readonly [RegExp, string, string])[] = [
     'check REDIS_DB; a cluster has database 0 only',
   ],
   [/no Redis client is installed/, 'no Redis client is installed', 'npm install redis (or ioredis)'],
+  [
+    /knows no primary/,
+    'the sentinels know no primary by this name',
+    'check the name in redis+sentinel://host:26379/name',
+  ],
+  [/is a replica$/, 'the sentinels name a server that is a replica', 'wait until the failover is over'],
+  [
+    /max number of clients/,
+    'Redis has too many clients',
+    'raise maxclients, or look for connections that are never closed',
+  ],
   [/not Redis/, 'what answers there is not Redis', 'check the host, the port and TLS'],
   [/ECONNREFUSED/, 'connection refused: nothing listens there', 'start Redis, or check REDIS_HOST and REDIS_PORT'],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name is not known', 'check REDIS_HOST'],
@@ -89,8 +104,7 @@ const REFUSALS: readonly (readonly [RegExp, string, string])[] = [
   ],
 ]
 
-function refusal(error: unknown, where: string, secret: string | undefined): Failure {
-  const cause = safeCause(error, secret)
+function refusal(cause: Error, where: string): Failure {
   const text = 'code' in cause ? `${cause.message} ${String(cause.code)}` : cause.message
   const [, why, hint] = REFUSALS.find(([pattern]) => pattern.test(text)) ?? [
     undefined,
@@ -137,55 +151,37 @@ async function describe(send: Send): Promise<{ version: string; mode: RedisMode;
   }
 }
 
-/** One connection spoken to directly. Replies come in the order of the commands. */
-function speak(target: Target, sockets: Set<Socket>): Send {
-  const { host, port } = target
-  const socket = target.tls
-    ? connectTls({ host, port, ...(isName(host) ? { servername: host } : {}) })
-    : connectTcp({ host, port })
-  sockets.add(socket)
-  const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = []
-  let failure: Error | undefined
-  const fail = (error: Error): void => {
-    failure ??= error
-    for (const each of waiting.splice(0)) each.reject(failure)
-    socket.destroy()
-  }
-  const reader = createReplyReader(reply => waiting.shift()?.resolve(reply))
-  socket.on('data', (chunk: Buffer) => {
-    if (!reader(chunk)) fail(new Error('not Redis'))
-  })
-  socket.on('error', fail)
-  socket.on('close', () => fail(new Error('connection closed')))
-  return args =>
-    new Promise((resolve, reject) => {
-      if (failure !== undefined) return reject(failure)
-      waiting.push({ resolve, reject })
-      socket.write(`*${args.length}\r\n${args.map(arg => `$${Buffer.byteLength(arg)}\r\n${String(arg)}\r\n`).join('')}`)
-    })
-}
-
-const isName = (host: string): boolean => !/^[\d.]+$|:/.test(host)
-
-async function signIn(send: Send, { username, password, db }: Target): Promise<void> {
-  if (password !== undefined)
-    await ask(send, username === undefined ? ['AUTH', password] : ['AUTH', username, password])
-  if (db !== 0) await ask(send, ['SELECT', String(db)])
-}
-
 /** A node of a cluster answers MOVED for a key of another node: the proof is then made there. */
-async function proveAt(target: Target, sockets: Set<Socket>, key: string, hops: number): Promise<RedisProbe> {
-  const send = speak(target, sockets)
+async function proveAt(place: Place, wires: Set<Wire>, key: string, hops: number): Promise<RedisProbe> {
+  const wire = openWire(place)
+  wires.add(wire)
   // Connected, and the client loaded, before the clock of the proof starts: neither is what a command costs.
-  await Promise.all([send(['PING']), loadClient()])
-  await signIn(send, target)
+  await Promise.all([wire.send(['PING']).catch(ignoreRefusal), loadClient()])
+  await signIn(wire, place)
   try {
-    return await prove(send, key)
+    return await prove(args => wire.send(args), key)
   } catch (error) {
-    const moved = /^MOVED \d+ (.*):(\d+)$/.exec(reasonOf(error))
-    if (moved === null || hops === 0) throw error
-    const host = moved[1] === '' || moved[1] === undefined ? target.host : moved[1]
-    return proveAt({ ...target, host, port: Number(moved[2]) }, sockets, key, hops - 1)
+    const moved = movedTo(error, place.host)
+    if (moved === undefined || hops === 0) throw error
+    return proveAt({ ...place, host: moved.host, port: moved.port }, wires, key, hops - 1)
+  }
+}
+
+/** A server that asks for a password refuses PING before it was given one. */
+function ignoreRefusal(error: unknown): Reply {
+  if (/^[A-Z]+ /.test(reasonOf(error))) return null
+  throw error
+}
+
+/** Through sentinels the primary they name is proven. */
+async function proveTarget(target: Target, wires: Set<Wire>, clock: Clock): Promise<RedisProbe> {
+  if (target.sentinel === undefined) return proveAt(target, wires, probeKey(), 1)
+  const sentinels = createSentinels(target, target.sentinel, clock)
+  try {
+    const proof = await proveAt(await sentinels.primary(), wires, probeKey(), 0)
+    return proof.ok ? { ...proof, mode: 'sentinel' } : proof
+  } finally {
+    sentinels.close()
   }
 }
 
@@ -208,35 +204,35 @@ function withinBudget(clock: Clock, ms: number, proof: Promise<RedisProbe>, late
  */
 export async function probeRedis(options: RedisStoreOptions, budgetMs: number): Promise<RedisProbe> {
   const { client, clock = systemClock } = options
-  const sockets = new Set<Socket>()
+  const wires = new Set<Wire>()
   let where = ''
-  let secret: string | undefined
+  let hide = (error: unknown): Error => safeCause(error, undefined)
   try {
     const silent = `no answer within ${budgetMs} ms`
     if (client !== undefined) {
-      const port = borrowedPort(client)
+      const port = clientPort(client)
       const send: Send = (args, key) => port.send(args, { key, within: budgetMs })
       const late: Failure = {
         ok: false,
         why: `${silent} through the client given`,
         hint: 'check that the client is connected',
       }
-      const proof = prove(send, probeKey()).catch((error: unknown) => refusal(error, '', undefined))
+      const proof = prove(send, probeKey()).catch((error: unknown) => refusal(hide(error), ''))
       return await withinBudget(clock, budgetMs, proof, late)
     }
-    const target = targetOf(options.url, options.connect)
+    const target = targetOf(options.url, options.connect, options.sentinel)
     where = `${addressOf(target)}: `
-    secret = target.password
+    hide = error => safeCauseFor(error, target)
     const late: Failure = {
       ok: false,
       why: `${where}${silent}`,
       hint: 'check the address, firewalls and whether the server hangs',
     }
-    const proof = proveAt(target, sockets, probeKey(), 1).catch((error: unknown) => refusal(error, where, secret))
+    const proof = proveTarget(target, wires, clock).catch((error: unknown) => refusal(hide(error), where))
     return await withinBudget(clock, budgetMs, proof, late)
   } catch (error) {
-    return refusal(error, where, secret)
+    return refusal(hide(error), where)
   } finally {
-    for (const socket of sockets) socket.destroy()
+    for (const wire of wires) wire.close()
   }
 }

@@ -1,11 +1,15 @@
 import { type Clock, systemClock } from '../../clock.ts'
 import { badOption } from '../../errors.ts'
 import { RECORD_HEAD } from '../../record.ts'
-import type { Claimed, SharedStore } from '../../store.ts'
+import type { Claimed, ConnectionListener, SharedStore } from '../../store.ts'
 import { createRedisBus } from './bus.ts'
-import { borrowedPort, type RedisStoreOptions } from './client.ts'
+import { borrowedPort } from './borrowed.ts'
+import type { RedisStoreOptions } from './client.ts'
 import { type Commands, createCommands } from './commands.ts'
+import { createRedisLimits, createRedisLocks } from './guards.ts'
+import { createIdentity } from './identity.ts'
 import { encodeKey, leaseName, valueName } from './keys.ts'
+import { loadClient } from './open.ts'
 import { ownedPort } from './owned.ts'
 import type { Port, Reply } from './port.ts'
 import { asRecord, createReader, listOf, type Part, partsOf } from './reader.ts'
@@ -15,6 +19,7 @@ import { targetOf } from './target.ts'
 
 export { isRedisClient, type RedisClientLike, type RedisStoreOptions } from './client.ts'
 export type { RedisEvent } from './owned.ts'
+export type { RedisConnect, RedisSentinel } from './target.ts'
 export { probeRedis } from './probe.ts'
 
 /** Names of one UNLINK, of which each key has two. */
@@ -25,16 +30,27 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 
 export interface RedisStore extends SharedStore {
   readonly name: 'redis'
-  /** Changes when another server, or an empty one in its place, answers: its run and replication ids. */
+  /**
+   * Run and replication ids of the primaries, and the slots of each in a cluster. Rejects if none answers. For a user
+   * that may not run INFO it is the number of connections there were.
+   */
   identity(): Promise<string>
+  /**
+   * Also tells `lost` when a write was answered by a server that is a replica now. Of a borrowed client it tells what
+   * the client's own events say, with listeners that are on it only while somebody watches; a pool tells that some
+   * connection failed.
+   */
+  watch(listener: ConnectionListener): () => void
+  reconnect(): void
 }
 
 /** Keeps records in Redis. The server drops what expires and evicts by its own policy, so there is no `sweep`. */
 export function redisStore(options: RedisStoreOptions): RedisStore {
   const { client, clock = systemClock, deadline = 250 } = options
   if (!Number.isInteger(deadline) || deadline < 1) throw badOption('deadline', 'milliseconds, 1 or more', deadline)
-  const target = targetOf(options.url, options.connect)
-  const port = client === undefined ? ownedPort(target, clock, options.onEvent) : borrowedPort(client)
+  const target = targetOf(options.url, options.connect, options.sentinel)
+  const port =
+    client === undefined ? ownedPort(target, clock, options.onEvent, loadClient, deadline) : borrowedPort(client, clock)
   const commands = createCommands(port, clock, deadline, target.password)
   return storeOn(port, commands, clock, deadline)
 }
@@ -79,12 +95,11 @@ function storeOn(port: Port, commands: Commands, clock: Clock, deadline: number)
       await Promise.all(partsOf(encoded, port.isCluster, DELETE_CHUNK).map(unlink))
     },
     openBus: channel => createRedisBus({ port, commands, script: scripts.publish, clock, channel, deadline }),
-    async identity() {
-      const info = String(await commands.send(['INFO', 'server']))
-      const replication = String(await commands.send(['INFO', 'replication']))
-      const id = (text: string, name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(text)?.[1]?.trim() ?? ''
-      return `${id(info, 'run_id')} ${id(replication, 'master_replid')}`
-    },
+    locks: createRedisLocks(commands),
+    limits: createRedisLimits(commands),
+    identity: createIdentity(commands, port),
+    watch: listener => port.watch(listener),
+    reconnect: () => port.reconnect(),
     async close() {
       commands.close()
       await port.close()

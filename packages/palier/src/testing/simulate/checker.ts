@@ -1,0 +1,163 @@
+import type { Receipt } from '../../mutate.ts'
+import { KEYS } from './commands.ts'
+
+/*
+ * What must be true. The database is a version number per key, which only grows, so "older than" is a comparison. Each
+ * process has a floor per key: the version below which no read that begins there now may fall.
+ */
+export interface Violation {
+  /** The promise of docs/guarantees.md that was broken. */
+  readonly promise: 'G1' | 'G2/G3' | 'G4' | 'G6' | 'latency' | 'wrong' | 'unhandled' | 'leak'
+  readonly node: number
+  readonly key: string | undefined
+  /** Milliseconds of virtual time. */
+  readonly at: number
+  readonly text: string
+}
+
+/** A value in the cache: which key it is of, and the version it was. */
+export interface Value {
+  readonly k: number
+  readonly v: number
+}
+
+/** An invalidation or a set, from its call on. */
+export interface Mutation {
+  readonly node: number
+  readonly life: number
+  readonly calledAt: number
+  /** The version of each key concerned when it was called. */
+  readonly versions: ReadonlyMap<number, number>
+  readonly isSet: boolean
+  resolved: boolean
+  /** When its effect was certainly at the server, or could have been at the latest; undefined while it may wait. */
+  ackedAt: number | undefined
+  /** A failover undid it after its process was gone: nobody is left to repeat it. */
+  excused: boolean
+}
+
+export interface Reading {
+  readonly node: number
+  readonly life: number
+  readonly begunAt: number
+  readonly floors: readonly number[]
+  readonly atLeast: readonly number[]
+}
+
+export interface Checker {
+  readonly violations: Violation[]
+  /** The present version of a key in the database. */
+  version(key: number): number
+  change(key: number): number
+  beginRead(node: number, life: number, isFresh: boolean): Reading
+  endRead(reading: Reading, key: number, value: unknown): void
+  beginMutation(node: number, life: number, versions: ReadonlyMap<number, number>, isSet: boolean): Mutation
+  endMutation(mutation: Mutation, receipt: Receipt): void
+  /** Every process must see at least this from now on. */
+  raise(mutation: Mutation): void
+  /** A failover took back what was done after `instant`. */
+  rewound(instant: number): void
+  /** The process died; `drained`: nothing waited in it; `untoldSince`: what it did from then on it may have told nobody. */
+  died(node: number, life: number, drained: boolean, untoldSince: number): void
+  /** What every process must see of a key once all is well. */
+  required(key: number): number
+  fail(promise: Violation['promise'], node: number, key: number | undefined, text: string): void
+}
+
+interface Options {
+  readonly nodes: number
+  /** What waits in a process survives it. */
+  readonly journal: boolean
+  now(): number
+}
+
+export function createChecker({ nodes, journal, now }: Options): Checker {
+  const violations: Violation[] = []
+  const versions = KEYS.map(() => 1)
+  let latest = 1
+  const zeros = (): number[] => KEYS.map(() => 0)
+  /** What a process has itself invalidated; ends with it. */
+  const own = Array.from({ length: nodes }, zeros)
+  /** What the others have, once it is owed to everybody. */
+  let common = zeros()
+  const mutations: Mutation[] = []
+  const gone = new Map<Mutation, number>()
+  /** Values a set put there that may have failed: its process alone knows whether. */
+  const loose = new Map<string, number>()
+
+  const fail: Checker['fail'] = (promise, node, key, text) => {
+    const named = key === undefined ? undefined : KEYS[key]
+    violations.push({ promise, node, key: named && `${named.type}:${named.key}`, at: now(), text })
+  }
+
+  const counts = (mutation: Mutation): boolean => {
+    if (!mutation.resolved || mutation.excused) return false
+    return !gone.has(mutation) || mutation.ackedAt !== undefined || journal
+  }
+
+  return {
+    violations,
+    fail,
+    version: key => versions[key] ?? 0,
+    change(key) {
+      versions[key] = ++latest
+      return latest
+    },
+    beginRead: (node, life, isFresh) => ({
+      node,
+      life,
+      begunAt: now(),
+      floors: KEYS.map((_key, i) => Math.max(own[node]?.[i] ?? 0, common[i] ?? 0)),
+      atLeast: isFresh ? [...versions] : zeros(),
+    }),
+    endRead({ node, begunAt, floors, atLeast }, key, value) {
+      if (value === undefined) return
+      const { k, v } = value as Value
+      const floor = floors[key] ?? 0
+      const current = versions[key] ?? 0
+      const what = `a read begun at ${begunAt.toFixed(1)} gave version ${v}`
+      if (k !== key || v > current) return fail('wrong', node, key, `${what} of k${k}; the database has ${current}`)
+      const setter = loose.get(`${key} ${v}`)
+      if (setter !== undefined && setter !== node) return undefined
+      if (v < (atLeast[key] ?? 0))
+        return fail('wrong', node, key, `${what}, asked for anew when ${atLeast[key]} was there`)
+      if (v >= floor) return undefined
+      const promise = v < (own[node]?.[key] ?? 0) ? 'G1' : 'G2/G3'
+      return fail(promise, node, key, `${what}; ${floor} was invalidated before`)
+    },
+    beginMutation(node, life, concerned, isSet) {
+      const mutation = { node, life, calledAt: now(), versions: concerned, isSet }
+      const begun: Mutation = { ...mutation, resolved: false, ackedAt: undefined, excused: false }
+      mutations.push(begun)
+      return begun
+    },
+    endMutation(mutation, { shared }) {
+      mutation.resolved = true
+      if (shared === 'acked') mutation.ackedAt = now()
+      for (const [key, version] of mutation.versions) {
+        const floors = own[mutation.node]
+        if (floors !== undefined) floors[key] = Math.max(floors[key] ?? 0, version)
+        if (mutation.isSet && shared !== 'acked') loose.set(`${key} ${version}`, mutation.node)
+      }
+    },
+    raise(mutation) {
+      for (const [key, version] of mutation.versions) common[key] = Math.max(common[key] ?? 0, version)
+    },
+    rewound(instant) {
+      common = zeros()
+      for (const [mutation, diedAt] of gone) {
+        if ((mutation.ackedAt ?? diedAt) > instant) mutation.excused = true
+      }
+    },
+    died(node, life, drained, untoldSince) {
+      own[node] = zeros()
+      for (const mutation of mutations) {
+        if (mutation.node !== node || mutation.life !== life) continue
+        if (drained && mutation.resolved) mutation.ackedAt ??= now()
+        if ((mutation.ackedAt ?? now()) >= untoldSince) mutation.excused = true
+        gone.set(mutation, now())
+      }
+    },
+    required: key => mutations.reduce((most, one) => Math.max(most, counts(one) ? (one.versions.get(key) ?? 0) : 0), 1),
+  }
+}
