@@ -147,9 +147,12 @@ function createDay({ redis, a, b, setPrice }) {
     `${count} reads, ${failed} failed, median ${ms(median)}, slowest ${ms(slowest)}, source asked ${asked} times`
 
   async function sayStatus(who, one) {
-    const { state, reason, backend, outbox } = await one.ask('status')
-    say(`status of ${who}`, `${state} on ${backend}, outbox ${outbox.pending}`)
+    const { state, reason, backend, outbox, tiers } = await one.ask('status')
+    say(`status of ${who}`, `${state} on ${backend}, ${outbox.pending} deletions waiting`)
     say('', reason)
+    for (const { name, state: ofTier, nextTryIn } of tiers) {
+      say('', `${name}: ${ofTier}${nextTryIn === undefined ? '' : `, next try in ${Math.round(nextTryIn)} ms`}`)
+    }
     return state
   }
 

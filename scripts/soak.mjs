@@ -155,8 +155,13 @@ async function beSoaked({ redisUrl, dir }) {
 
 function startSoaked(task) {
   const child = fork(fileURLToPath(import.meta.url), ['--soaked', JSON.stringify(task)], {
-    execArgv: ['--expose-gc', '--unhandled-rejections=strict'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--expose-gc', '--unhandled-rejections=strict', '--trace-warnings'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  })
+  let complaints = ''
+  child.stderr.on('data', data => {
+    complaints += data
+    process.stderr.write(data)
   })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
@@ -182,6 +187,8 @@ function startSoaked(task) {
     ready: expect(0),
     exited,
     kill,
+    /** Warnings of Node and whatever else was printed: a quiet process prints nothing. */
+    complaints: () => complaints.trim(),
     ask(verb) {
       const id = next++
       const reply = expect(id)
@@ -350,6 +357,7 @@ async function main() {
   const rows = judge(samples.filter(({ at }) => at >= warm))
   const unrest = await closes(soaked)
   if (unrest !== undefined) problems.push(unrest)
+  if (soaked.complaints() !== '') problems.push(`it printed: ${soaked.complaints().split('\n')[0]}`)
   await door.stop()
   await redis.stop()
   const cells = rows.map(({ name, before, after, most, peak, flat }) => [

@@ -103,8 +103,9 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
     async discover(clock, budget) {
       return store === undefined ? detect(candidates, backend, clock, budget) : givenStore(store)
     },
-    ...(journalled && {
-      // JOURNAL openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
-    }),
+    ...(journalled &&
+      {
+        // JOURNAL openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
+      }),
   })
 }

@@ -244,7 +244,11 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       since: stateSince,
       tiers: tierStatuses(core, tiers.all()),
       outbox: { pending: home.outbox.size, ...(oldestAt !== undefined && { oldestAt }) },
-      processes: tiers.all().find(one => one === tier)?.bus?.peers() ?? 1,
+      processes:
+        tiers
+          .all()
+          .find(one => one === tier)
+          ?.bus?.peers() ?? 1,
       staleBound: tier === home ? boundOf(tier) : Math.max(limitsOfOutage.ttl, limitsOfOutage.serveFor),
       configuration: shownSettings(settings),
     }

@@ -30,7 +30,10 @@ export function healthOf(core: Core, { settled, warmUntil, outageTtl }: Circumst
   if (!settled) return { state: 'WARMING', reason: 'looking for a backend' }
   const waiting = home.outbox.size
   if (home.link?.state === 'draining') {
-    return { state: 'WARMING', reason: `${home.name} answers again; ${plural(waiting, 'invalidation')} to deliver first` }
+    return {
+      state: 'WARMING',
+      reason: `${home.name} answers again; ${plural(waiting, 'invalidation')} to deliver first`,
+    }
   }
   if (home.link?.state === 'open') return { state: 'DEGRADED', reason: outage(core, outageTtl) }
   if (waiting > 0) return { state: 'DEGRADED', reason: `${plural(waiting, 'invalidation')} waiting for ${home.name}` }

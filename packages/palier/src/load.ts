@@ -21,8 +21,9 @@ import { PalierError } from './errors.ts'
 import type { MissReason } from './events.ts'
 import { type Captured, Flight, type Landing } from './flight.ts'
 import { tagStamp } from './key.ts'
+import { servedStale, stale } from './landing.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
-import { type Link, messageOf } from './link.ts'
+import type { Link } from './link.ts'
 import { textList } from './options.ts'
 import { recordHead } from './record.ts'
 import { readValue } from './snapshot.ts'
@@ -183,10 +184,6 @@ function hit(tier: string, entry: Entry): Landing {
   return { entry, raw: undefined, outcome: 'hit', tier, reason: 'absent' }
 }
 
-function stale(entry: Entry): Landing {
-  return { entry, raw: undefined, outcome: 'stale', tier: 'near', reason: 'expired' }
-}
-
 interface Wishes {
   ttl: number | undefined
   tags: readonly string[]
@@ -322,14 +319,9 @@ interface Kept {
 const NOT_KEPT: Kept = { near: false, committed: false }
 
 /** Keeps a loaded entry where that is right. */
-async function store(
-  core: Core,
-  target: Target,
-  flight: Flight,
-  built: Built,
-  { tier, token }: Seat,
-): Promise<Kept> {
-  const isAlive = (): boolean => core.tier === tier && tier.stamps.judge(built.entry, target.type.name, target.key) === 'alive'
+async function store(core: Core, target: Target, flight: Flight, built: Built, { tier, token }: Seat): Promise<Kept> {
+  const isAlive = (): boolean =>
+    core.tier === tier && tier.stamps.judge(built.entry, target.type.name, target.key) === 'alive'
   // What is dead by now must not even reach the store: a sweep may have passed there already.
   if (!built.sure || !isAlive()) return NOT_KEPT
   let committed = false
@@ -396,59 +388,4 @@ export function joinable(core: Core, target: Target): Flight | undefined {
 
 export function newFlight(core: Core, target: Target): Flight {
   return new Flight(target.type.name, target.key, core.tier.stamps.epoch, core.clock.now())
-}
-
-/** Waits for a flight as one caller: its soft and hard time-outs, and the stale value when the load fails. */
-export function awaitLanding(core: Core, target: Target, flight: Flight, result: Promise<Landing>): Promise<Landing> {
-  const { policy } = target
-  return new Promise<Landing>((resolve, reject) => {
-    let cancelSoft: () => void = () => undefined
-    const cancelHard = core.clock.hold(policy.hardTimeout, () => {
-      const old = usableStale(core, target, flight)
-      if (old !== undefined) return finish(() => resolve(servedStale(core, target, old, 'timeout')))
-      const text = `the factory of "${target.key}" did not finish within ${policy.hardTimeout} ms`
-      return finish(() => reject(new PalierError('PALIER_FACTORY_TIMEOUT', text, { key: target.key })))
-    })
-    const finish = (settle: () => void): void => {
-      cancelSoft()
-      cancelHard()
-      settle()
-    }
-    flight.whenBegun(() => {
-      if (usableStale(core, target, flight) === undefined) return
-      cancelSoft = core.clock.after(policy.softTimeout, () => {
-        const old = usableStale(core, target, flight)
-        if (old !== undefined) finish(() => resolve(servedStale(core, target, old, 'timeout')))
-      })
-    })
-    result.then(
-      landing => finish(() => resolve(landing)),
-      (error: unknown) =>
-        finish(() => {
-          const old = usableStale(core, target, flight)
-          if (old === undefined) return reject(error)
-          reportFactory(core, target, error)
-          return resolve(servedStale(core, target, old, 'error'))
-        }),
-    )
-  })
-}
-
-/** A factory's failure that its caller is not told of, because a value could be given. */
-export function reportFactory(core: Core, target: Target, cause: unknown): void {
-  const message = messageOf(cause)
-  core.events.emit('error', { operation: 'factory', code: 'FACTORY', message, key: target.key, cause })
-}
-
-function usableStale(core: Core, target: Target, flight: Flight): Entry | undefined {
-  const old = flight.stale
-  if (old === undefined || core.clock.now() >= old.deadAt) return undefined
-  // An invalidation since then makes it unservable, however old.
-  if (flight.detached || core.tier.stamps.judge(old, target.type.name, target.key) === 'dead') return undefined
-  return old
-}
-
-function servedStale(core: Core, target: Target, entry: Entry, reason: 'timeout' | 'error' | 'refreshing'): Landing {
-  core.events.emit('stale', { type: target.type.name, key: target.key, reason })
-  return stale(entry)
 }

@@ -1,12 +1,9 @@
-import { type Clock, pause } from './clock.ts'
-import { PalierError } from './errors.ts'
+import type { Clock } from './clock.ts'
 import type { Captured } from './flight.ts'
-import { NAMESPACE, stampKey } from './key.ts'
-import { newToken, randomHex } from './lease.ts'
-import type { Link } from './link.ts'
-import { decodeRecord, encodeRecord, recordHead } from './record.ts'
+import { NAMESPACE } from './key.ts'
+import { randomHex } from './lease.ts'
 import { freshNamespace, matches, type NamespaceState, type Rule, readNamespace, withRule } from './rules.ts'
-import type { SharedStore, StoredRecord } from './store.ts'
+import type { StampStore } from './stamp-store.ts'
 
 /*
  * Stamps.
@@ -25,17 +22,11 @@ import type { SharedStore, StoredRecord } from './store.ts'
  * `epoch` counts every change, so that an entry checked once needs one comparison until something changes.
  */
 
-/** Far longer than an entry usually lives; renewed when half has passed. */
-const STAMP_TTL = 30 * 86_400_000
 /** A stamp fetched after a load began must be older than the load by this much to have been the same all along. */
 const AGE_MARGIN = 100
 const MOST_CELLS = 100_000
 const MOST_TENDED = 2000
 const TENDED_AT_ONCE = 100
-const CREATE_LEASE = 1000
-const CREATE_TRIES = 100
-/** So many tries are made without a rest: whoever was in between is usually done. */
-const AT_ONCE = 8
 
 interface Cell {
   readonly name: string
@@ -57,10 +48,9 @@ interface Judged {
 }
 
 export interface StampsParts {
-  readonly namespace: string
   readonly clock: Clock
   /** Undefined: nothing is shared, and what is known here is the truth. */
-  readonly link: Link | undefined
+  readonly store: StampStore | undefined
   /** The new value of this stamp waits in the outbox: what the store says does not count. */
   isPending(name: string): boolean
   /** Called with the names of stamps made anew because the store had none. */
@@ -72,8 +62,7 @@ export interface StampsParts {
 export class Stamps {
   epoch: number
   readonly #clock: Clock
-  readonly #link: Link | undefined
-  readonly #namespace: string
+  readonly #store: StampStore | undefined
   readonly #isPending: (name: string) => boolean
   readonly #cells = new Map<string, Cell>()
   readonly #captures = new WeakMap<readonly string[], { readonly epoch: number; readonly captured: Captured }>()
@@ -87,9 +76,8 @@ export class Stamps {
   readonly #onCreated: (names: readonly string[]) => void
 
   constructor(parts: StampsParts) {
-    this.#namespace = parts.namespace
     this.#clock = parts.clock
-    this.#link = parts.link
+    this.#store = parts.store
     this.#isPending = name => parts.isPending(name)
     this.#onCreated = names => parts.onCreated(names)
     this.epoch = parts.firstEpoch
@@ -114,18 +102,8 @@ export class Stamps {
     }
   }
 
-  /** To learn from the store: only while it may be read. */
-  #call<T>(operation: (store: SharedStore) => Promise<T>): Promise<T> {
-    return this.#link === undefined ? NOT_SHARED() : this.#link.call(operation)
-  }
-
-  /** To tell the store: also before it may be read again. */
-  #reach<T>(operation: (store: SharedStore) => Promise<T>): Promise<T> {
-    return this.#link === undefined ? NOT_SHARED() : this.#link.reach(operation)
-  }
-
   get #shared(): boolean {
-    return this.#link !== undefined
+    return this.#store !== undefined
   }
 
   /**
@@ -242,27 +220,17 @@ export class Stamps {
   async #ask(names: readonly string[]): Promise<Map<string, number>> {
     const cells = names.map(name => this.#cell(name))
     const versions = cells.map(cell => cell.version)
-    const keys = names.map(name => stampKey(this.#namespace, name))
-    const records = await this.#call(store => store.getMany(keys))
+    const answers = (await this.#store?.read(names)) ?? []
     const ages = new Map<string, number>()
     const created: string[] = []
-    const answers = await Promise.all(
-      cells.map(async (cell, i) => {
-        const stored = readStamp(records[i], keys[i] ?? '')
-        return stored === undefined ? this.#create(cell.name) : { ...stored, made: false }
-      }),
-    )
     for (const [i, cell] of cells.entries()) {
       const found = answers[i]
       if (found === undefined) continue
-      if (found.made) created.push(cell.name)
+      if (found.age === undefined) created.push(cell.name)
       // Invalidated while we asked: what we have is older. It stays unknown, and whoever needs it asks again.
       if (cell.version !== versions[i] || this.#isPending(cell.name)) continue
       this.#adopt(cell, found.text)
-      if (!found.made) {
-        ages.set(cell.name, STAMP_TTL - found.remaining)
-        if (found.remaining < STAMP_TTL / 2) this.#prolong(cell.name, records[i])
-      }
+      if (found.age !== undefined) ages.set(cell.name, found.age)
     }
     if (created.length > 0) this.#onCreated(created)
     return ages
@@ -278,46 +246,6 @@ export class Stamps {
     }
     if (state === undefined) this.#learn(cell, value)
     else this.#become(state)
-  }
-
-  /** Makes a stamp nobody has made: the lease decides between several who try. */
-  async #create(name: string): Promise<{ text: string; made: boolean; remaining: number }> {
-    const key = stampKey(this.#namespace, name)
-    const token = newToken()
-    for (let attempt = 0; attempt < CREATE_TRIES; attempt++) {
-      const { record, granted } = await this.#call(store => store.claim(key, { token, ttl: CREATE_LEASE }))
-      const found = readStamp(record, key)
-      if (found !== undefined) return { ...found, made: false }
-      if (granted) {
-        const text = name === NAMESPACE ? JSON.stringify(freshNamespace()) : randomHex(8)
-        const done = await this.#call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL))
-        if (done) return { text, made: true, remaining: STAMP_TTL }
-      } else if (record !== undefined) {
-        // Damaged: take its place.
-        await this.#call(store => store.delete([key]))
-      } else if (attempt >= AT_ONCE) await pause(this.#clock, 10)
-    }
-    throw new PalierError('PALIER_STORE_FAILED', `the stamp "${name}" could not be made: its lease is never free`)
-  }
-
-  #record(key: string, text: string): Uint8Array {
-    const payload = Buffer.from(text)
-    const head = { key, createdAt: this.#clock.wall(), ttl: STAMP_TTL, grace: 0, cost: 0, mark: 0, form: 0 }
-    return encodeRecord({ ...head, size: payload.length, stamps: [] }, payload)
-  }
-
-  /** Writes the same stamp again, unless it changed meanwhile; a failure only means that somebody tries later. */
-  #prolong(name: string, record: StoredRecord | undefined): void {
-    const key = stampKey(this.#namespace, name)
-    const text = readStamp(record, key)?.text
-    if (record === undefined || text === undefined) return
-    const token = newToken()
-    const claim = { token, ttl: CREATE_LEASE, seen: recordHead(record.bytes) }
-    this.#call(store => store.claim(key, claim))
-      .then(({ granted }) =>
-        granted ? this.#call(store => store.commit(key, token, this.#record(key, text), STAMP_TTL)) : false,
-      )
-      .catch(() => undefined)
   }
 
   /** Gives each name a new stamp in this process, at once; the store still has to be told (`share`). */
@@ -336,21 +264,17 @@ export class Stamps {
 
   /** Writes the present stamps of `names` to the store. Rejects if the store fails. */
   async share(names: readonly string[]): Promise<void> {
-    await Promise.all(
-      names.map(name => {
-        const key = stampKey(this.#namespace, name)
-        const cell = this.#cell(name)
-        cell.doubted = false
-        const text = name === NAMESPACE ? JSON.stringify(this.#state) : (cell.value ?? randomHex(8))
-        return this.#reach(store => store.set(key, this.#record(key, text), STAMP_TTL))
-      }),
-    )
+    const stamps = names.map(name => {
+      const cell = this.#cell(name)
+      cell.doubted = false
+      return { name, text: name === NAMESPACE ? JSON.stringify(this.#state) : (cell.value ?? randomHex(8)) }
+    })
+    await this.#store?.write(stamps)
   }
 
   /** Takes the stamps of `names` out of the store: one that is missing is as good as a new one. Rejects if the store fails. */
   async withdraw(names: readonly string[]): Promise<void> {
-    const keys = names.map(name => stampKey(this.#namespace, name))
-    await this.#reach(store => store.delete(keys))
+    await this.#store?.withdraw(names)
     for (const name of names) this.#cell(name).doubted = true
   }
 
@@ -434,38 +358,19 @@ export class Stamps {
     this.epoch++
   }
 
-  /** Compare and set on the namespace's record: read with a stolen lease, commit only if nobody stole it back. */
   async #changeNamespace(change: (state: NamespaceState) => NamespaceState): Promise<void> {
-    const key = stampKey(this.#namespace, NAMESPACE)
-    for (let attempt = 0; attempt < CREATE_TRIES; attempt++) {
-      const token = newToken()
-      const { record } = await this.#reach(store => store.claim(key, { token, ttl: CREATE_LEASE, steal: true }))
-      const text = readStamp(record, key)?.text
+    const cell = this.#cell(NAMESPACE)
+    let { version } = cell
+    const text = await this.#store?.change(NAMESPACE, stored => {
+      ;({ version } = cell)
       // A new namespace stamp that still waits is the truth here, and goes out with this change.
-      const pinned = this.#isPending(NAMESPACE)
-      const stored = text === undefined ? freshNamespace() : readNamespace(text)
-      const before = pinned ? this.#state : stored
-      const after = JSON.stringify(change(before))
-      if (await this.#reach(store => store.commit(key, token, this.#record(key, after), STAMP_TTL))) {
-        const cell = this.#cell(NAMESPACE)
-        cell.version++
-        this.#become(readNamespace(after))
-        return
-      }
-      if (attempt >= AT_ONCE) await pause(this.#clock, 2)
-    }
-    throw new PalierError(
-      'PALIER_STORE_FAILED',
-      'the namespace record could not be changed: others change it without end',
-    )
+      const pending = this.#isPending(NAMESPACE)
+      const before = pending ? this.#state : stored === undefined ? freshNamespace() : readNamespace(stored)
+      return JSON.stringify(change(before))
+    })
+    // Somebody changed it after us, and we heard of it first: what we wrote is no longer there.
+    if (text === undefined || cell.version !== version) return
+    cell.version++
+    this.#become(readNamespace(text))
   }
-}
-
-const NOT_SHARED = (): Promise<never> =>
-  Promise.reject(new PalierError('PALIER_STORE_FAILED', 'nothing is shared, so there is no store to ask'))
-
-function readStamp(record: StoredRecord | undefined, key: string): { text: string; remaining: number } | undefined {
-  const decoded = record === undefined ? undefined : decodeRecord(record.bytes)
-  if (record === undefined || decoded === undefined || decoded.key !== key) return undefined
-  return { text: Buffer.from(decoded.payload).toString('utf8'), remaining: record.remaining }
 }

@@ -5,6 +5,7 @@
 export { type BusUnderTest, busContract } from './testing/bus-contract.ts'
 export type { ContractCase, StoreUnderTest } from './testing/case.ts'
 export { type ManualClock, manualClock } from './testing/clock.ts'
+export { type LimitContractOptions, limitContract, lockContract } from './testing/guard-contract.ts'
 export { type FaultRule, type FaultTarget, type FaultyStore, faulty } from './testing/faulty.ts'
 export { type StoreContractOptions, storeContract } from './testing/store-contract.ts'
 export { nearStore } from './stores/memory.ts'

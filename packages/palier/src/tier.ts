@@ -11,6 +11,7 @@ import { createLink, type Link, type LinkState } from './link.ts'
 import { encodeMessage } from './message.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createRecents } from './recents.ts'
+import { createStampStore } from './stamp-store.ts'
 import type { SharedStore } from './store.ts'
 import { sweepBehind } from './sweep.ts'
 import type { Rule } from './rules.ts'
@@ -105,9 +106,8 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     },
   })
   const stamps: Stamps = new Stamps({
-    namespace,
     clock,
-    link,
+    store: link === undefined ? undefined : createStampStore(namespace, clock, link),
     isPending: name => outbox.hasStamp(name),
     onCreated: names => tier.tell(encodeMessage({ kind: 'made', names })),
     firstEpoch: parts.firstEpoch,

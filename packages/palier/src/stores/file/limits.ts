@@ -17,8 +17,8 @@ import type { Leases } from './lease.ts'
  * is denied by what the file says needs no lease at all.
  *
  * A file holds a line per key: its SHA-256, cut to 128 bits, then when it may be forgotten, and the three counters.
- * What expired is left out when the file is written. At most 512 keys are kept in one; above that those that end
- * first are forgotten. The files are not flushed: a power cut may lose counters, which admits at most one more window.
+ * What expired is left out when the file is written. At most 512 keys are kept in one; above that the one that took
+ * something least recently is forgotten: the lines are in the order of the last taking. The files are not flushed: a power cut may lose counters, which admits at most one more window.
  * Time is the machine's wall clock; turned back, a window begins anew and nobody waits for longer than two.
  */
 export interface FileLimitOptions {
@@ -162,6 +162,7 @@ export function createFileLimits({ dir, clock, io, leases, begin, reopen }: File
       const slid = slide(page.get(id), now, rate, cost)
       decision = slid.decision
       if (slid.kept === undefined) return false
+      page.delete(id)
       page.set(id, { ...slid.kept, endsAt: slid.kept.start + keptFor(rate) })
       return true
     })
@@ -199,11 +200,8 @@ function readPage(view: Buffer): Page {
 }
 
 function writePage(page: Page, now: number): Buffer {
-  let kept = [...page].filter(([, { endsAt }]) => endsAt > now)
-  if (kept.length > KEYS_PER_FILE) {
-    kept = kept.sort(([, a], [, b]) => b.endsAt - a.endsAt).slice(0, KEYS_PER_FILE)
-  }
-  const lines = kept.map(([id, { endsAt, start, current, previous }]) => {
+  const kept = [...page].filter(([, { endsAt }]) => endsAt > now)
+  const lines = kept.slice(-KEYS_PER_FILE).map(([id, { endsAt, start, current, previous }]) => {
     return `${id} ${endsAt} ${start} ${current} ${previous}\n`
   })
   return Buffer.from(lines.join(''), 'latin1')

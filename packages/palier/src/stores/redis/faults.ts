@@ -41,17 +41,19 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 }
 
 /**
- * The word an error of the server begins with. Before Redis 7 an error inside a script came wrapped in another one,
- * and the word stood behind the place where it was thrown.
+ * The word an error of the server begins with. Inside a script what the user may not do is an error without one, and
+ * before Redis 7 every error was wrapped in another, its own word behind the place where it was thrown.
  */
 function wordOf(message: string): string | undefined {
   if (message.includes('max number of clients')) return 'MAXCLIENTS'
+  if (message.includes('The user executing the script')) return 'NOPERM'
   return /^-?([A-Z]{3,})(?![A-Za-z])/.exec(message.replace(/^ERR Error running script.*?: -?(?=[A-Z]{3,} )/, ''))?.[1]
 }
 
-const faultOf = (message: string): Fault | undefined => {
+function faultOf(message: string): (Fault & { readonly word: string }) | undefined {
   const word = wordOf(message)
-  return word !== undefined && Object.hasOwn(FAULTS, word) ? FAULTS[word] : undefined
+  const fault = word !== undefined && Object.hasOwn(FAULTS, word) ? FAULTS[word] : undefined
+  return word === undefined || fault === undefined ? undefined : { ...fault, word }
 }
 
 /** An error of a client or of the server as the store gives it out: no arguments and no secret in it. */
@@ -60,6 +62,7 @@ export function storeError(error: unknown, isWrite: boolean, secret: string | un
   const cause = safeCause(error, secret)
   const fault = faultOf(cause.message)
   if (fault === undefined) return new PalierError('PALIER_STORE_FAILED', `redis failed: ${cause.message}`, { cause })
+  Object.assign(cause, { code: fault.word })
   const isRefused = fault.code === 'PALIER_STORE_REFUSED' && isWrite
   const code = isRefused ? 'PALIER_STORE_REFUSED' : 'PALIER_STORE_FAILED'
   return new PalierError(code, `redis ${isRefused ? 'refused' : 'failed'}: ${fault.says} (${cause.message})`, { cause })
@@ -79,4 +82,4 @@ export const isAuthFailure = (error: unknown): boolean =>
   /^(NOAUTH|WRONGPASS)|invalid (username|password)/i.test(reasonOf(error))
 
 /** Whether the server's rules for this user stand in the way. */
-export const isDenied = (reason: string): boolean => /\bNOPERM\b/.test(reason)
+export const isDenied = (reason: string): boolean => wordOf(reason) === 'NOPERM' || /\bNOPERM\b/.test(reason)

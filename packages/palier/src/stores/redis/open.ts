@@ -42,7 +42,9 @@ export async function loadClient(): Promise<'redis' | 'ioredis'> {
 }
 
 export async function openerOf(client: 'redis' | 'ioredis'): Promise<Open> {
-  return client === 'redis' ? nodeRedisOpener((await import('redis')).createClient) : ioredisOpener((await import('ioredis')).Redis)
+  return client === 'redis'
+    ? nodeRedisOpener((await import('redis')).createClient)
+    : ioredisOpener((await import('ioredis')).Redis)
 }
 
 const credentials = ({ username, password }: Place) => ({

@@ -55,7 +55,8 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   return storeOn(port, commands, clock, deadline)
 }
 
-function storeOn(port: Port, commands: Commands, clock: Clock, deadline: number): RedisStore {
+/** The store over any port; `redisStore` makes the port. */
+export function storeOn(port: Port, commands: Commands, clock: Clock, deadline: number): RedisStore {
   const scripts = createScripts()
   const write = { write: true }
   const [headStart, headEnd] = [String(RECORD_HEAD.start), String(RECORD_HEAD.end)]

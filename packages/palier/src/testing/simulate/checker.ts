@@ -53,6 +53,8 @@ export interface Checker {
   endRead(reading: Reading, key: number, value: unknown): void
   beginMutation(node: number, life: number, versions: ReadonlyMap<number, number>, isSet: boolean): Mutation
   endMutation(mutation: Mutation, receipt: Receipt): void
+  /** This version may be seen for ever: its application put it there too late. */
+  excuse(key: number, version: number): void
   /** Every process must see at least this from now on. */
   raise(mutation: Mutation): void
   /** A failover took back what was done after `instant`. */
@@ -61,6 +63,7 @@ export interface Checker {
   died(node: number, life: number, drained: boolean, untoldSince: number): void
   /** What every process must see of a key once all is well. */
   required(key: number): number
+  isExcused(key: number, version: number): boolean
   fail(promise: Violation['promise'], node: number, key: number | undefined, text: string): void
 }
 
@@ -70,6 +73,9 @@ interface Options {
   readonly journal: boolean
   now(): number
 }
+
+/** No process: of those that may not see a loose value. */
+const NOBODY = -1
 
 export function createChecker({ nodes, journal, now }: Options): Checker {
   const violations: Violation[] = []
@@ -82,7 +88,7 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
   let common = zeros()
   const mutations: Mutation[] = []
   const gone = new Map<Mutation, number>()
-  /** Values a set put there that may have failed: its process alone knows whether. */
+  /** Values a set put there that may have failed: its process alone knows whether. Or any process may see them. */
   const loose = new Map<string, number>()
 
   const fail: Checker['fail'] = (promise, node, key, text) => {
@@ -137,9 +143,11 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
       for (const [key, version] of mutation.versions) {
         const floors = own[mutation.node]
         if (floors !== undefined) floors[key] = Math.max(floors[key] ?? 0, version)
-        if (mutation.isSet && shared !== 'acked') loose.set(`${key} ${version}`, mutation.node)
+        const name = `${key} ${version}`
+        if (mutation.isSet && shared !== 'acked' && !loose.has(name)) loose.set(name, mutation.node)
       }
     },
+    excuse: (key, version) => void loose.set(`${key} ${version}`, NOBODY),
     raise(mutation) {
       for (const [key, version] of mutation.versions) common[key] = Math.max(common[key] ?? 0, version)
     },
@@ -158,6 +166,7 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
         gone.set(mutation, now())
       }
     },
+    isExcused: (key, version) => loose.get(`${key} ${version}`) === NOBODY,
     required: key => mutations.reduce((most, one) => Math.max(most, counts(one) ? (one.versions.get(key) ?? 0) : 0), 1),
   }
 }
