@@ -44,6 +44,14 @@ async function timed(action: () => Promise<string>): Promise<Call> {
   return Promise.race([ended, hung]).finally(() => clearTimeout(timer))
 }
 
+/** How long one turn of the event loop takes, some time from now, when nothing of ours is to be done in it. */
+async function idleTurn(afterMs: number): Promise<number> {
+  await pause(afterMs)
+  const startedAt = performance.now()
+  await new Promise(resolve => setImmediate(resolve))
+  return performance.now() - startedAt
+}
+
 /** Starts `action` every so often until the time is over; the calls when all have ended or hang. */
 async function repeat(everyMs: number, forMs: number, action: (turn: number) => Promise<Call>[]): Promise<Call[]> {
   const calls: Promise<Call>[] = []
@@ -73,7 +81,11 @@ const verbs: { readonly [V in Verb]: (task: Requests[V]['task']) => Promise<Requ
     return null
   },
   calls: ({ prefix, everyMs, forMs }) =>
-    repeat(everyMs, forMs, turn => [timed(() => current().read(`${prefix}-${turn}`, source))]),
+    repeat(everyMs, forMs, turn => [
+      Promise.all([timed(() => current().read(`${prefix}-${turn}`, source)), idleTurn(everyMs / 2)]).then(
+        ([call, idle]) => ({ ...call, idle }),
+      ),
+    ]),
   reads: ({ keys, everyMs, forMs }) =>
     repeat(everyMs, forMs, () => keys.map(key => timed(() => current().read(key, source)))),
   forget: keys => Promise.all(keys.map(key => timed(() => current().forget(key)))),

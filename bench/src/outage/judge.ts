@@ -7,7 +7,8 @@ import { type Booted, type Fallen, FORGET_AT_MS, type Observed, STALE_MS, USE_LI
 
 /*
  * The budgets are Palier's; the others are shown beside, and judged by nobody. Calls are judged at p99: two CPUs and a
- * dozen processes leave every program waiting for its turn now and then; the slowest call stands in the table.
+ * dozen processes leave every program waiting for its turn now and then; the slowest call stands in the table. How long
+ * an idle turn of the event loop took in the same process, at p99, is what the machine adds to a call of microseconds.
  */
 
 const CALL_MS = 250
@@ -26,7 +27,10 @@ export interface Budget {
 
 export const BUDGETS: readonly Budget[] = [
   { text: 'a call, p99', value: `${CALL_MS} ms, and ${TIMER_SLACK_MS} for timers that fire late` },
-  { text: `a call from ${SETTLED_MS / 1000} s into the fault, p99`, value: `${OPEN_MS} ms` },
+  {
+    text: `a call from ${SETTLED_MS / 1000} s into the fault, p99`,
+    value: `${OPEN_MS} ms, and what an idle turn of the event loop took`,
+  },
   { text: 'from the heal to the first use of Redis', value: `${USE_MS} ms` },
   { text: 'from creation to the first answer, without Redis', value: `${BOOT_MS} ms` },
   { text: 'reads of a deleted value, in the deleting process', value: '0, during and after' },
@@ -36,6 +40,12 @@ export const BUDGETS: readonly Budget[] = [
 
 const isPalier = ({ contestant }: { readonly contestant: { readonly name: string } }): boolean =>
   contestant.name === 'palier'
+
+const idle = (calls: readonly Call[]): number =>
+  percentile(
+    calls.map(call => call.idle ?? 0),
+    0.99,
+  )
 
 function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
@@ -97,6 +107,7 @@ const COLUMNS = [
   'max',
   `p99 from ${SETTLED_MS / 1000} s`,
   'max from there',
+  'idle p99',
   'rejected',
   'hung',
   'delete said',
@@ -119,6 +130,7 @@ function row(seen: Observed): string[] {
     ms(slowest(calls)),
     ms(p99(settledCalls(seen))),
     ms(slowest(settledCalls(seen))),
+    ms(idle(settledCalls(seen))),
     share(ended(calls, 'rejected'), calls),
     share(ended(calls, 'hung'), calls),
     said(forgets),
@@ -134,15 +146,15 @@ function row(seen: Observed): string[] {
 function callVerdicts(seen: Observed, unsteady: boolean): Verdict[] {
   const { calls } = seen
   const settled = settledCalls(seen)
-  const within = (text: string, limit: number, of: readonly Call[]): Verdict => ({
+  const within = (text: string, limit: number, slack: number, of: readonly Call[]): Verdict => ({
     text: `palier: ${text} within ${limit} ms at p99`,
-    met: p99(of) <= (limit === CALL_MS ? CALL_MS + TIMER_SLACK_MS : limit),
-    figure: `${ms(p99(of))}, slowest ${ms(slowest(of))} of ${of.length}`,
+    met: p99(of) <= limit + slack,
+    figure: `${ms(p99(of))}, slowest ${ms(slowest(of))} of ${of.length}; idle turn ${ms(idle(of))}`,
   })
   const bad = calls.length - ended(calls, 'answered')
   return [
-    within('a call', CALL_MS, calls),
-    ...(unsteady ? [] : [within(`a call from ${SETTLED_MS / 1000} s on`, OPEN_MS, settled)]),
+    within('a call', CALL_MS, TIMER_SLACK_MS, calls),
+    ...(unsteady ? [] : [within(`a call from ${SETTLED_MS / 1000} s on`, OPEN_MS, idle(settled), settled)]),
     { text: 'palier: no call rejected or hung', met: bad === 0, figure: `${bad} of ${calls.length}` },
   ]
 }

@@ -1,4 +1,4 @@
-import type { Receipt } from '../../mutate.ts'
+import type { Receipt } from '../../invalidate.ts'
 import { KEYS } from './commands.ts'
 
 /*

@@ -1,9 +1,14 @@
-import type { Cache } from '../../cache.ts'
+import type { Cache, Policies } from '../../cache.ts'
+import type { Entry } from '../../entry.ts'
+import type { NearStore } from '../../store.ts'
 import { createEngine, type Surroundings } from '../../engine.ts'
 import { readSettings } from '../../environment.ts'
 import type { FactoryContext } from '../../load.ts'
-import type { Receipt } from '../../mutate.ts'
+import type { Receipt } from '../../invalidate.ts'
 import { nearStore } from '../../stores/memory.ts'
+import { givenStore } from '../../detect.ts'
+import type { OutageOptions, TypePolicy } from '../../options.ts'
+import { type Journals, NO_JOURNAL } from './disk.ts'
 import { createSubscription, type Subscription } from './bus.ts'
 import type { Checker, Value } from './checker.ts'
 import { type Command, GROUPS, type Group, KEYS } from './commands.ts'
@@ -18,11 +23,14 @@ export type Part = 'lease' | 'stamps' | 'flush' | 'bus' | 'outbox' | 'replay' | 
 
 /** One life of a process: from its start to its crash. */
 export interface Life {
+  readonly name: string
   readonly node: number
   readonly number: number
   readonly cache: Cache<Types>
   readonly wire: Wire
   readonly subscription: Subscription
+  /** The ways to its directory, one for each time that was opened. */
+  readonly local: (Wire | Subscription)[]
   readonly process: ProcessClock
   /** Calls not settled yet. */
   readonly open: Set<Operation>
@@ -37,20 +45,33 @@ export interface Operation {
 }
 
 const HOUR = 3_600_000
-const TYPES = {
+interface Types extends Policies {
+  readonly a: TypePolicy
+  readonly b: TypePolicy
+}
+const TYPES: Types = {
   a: { ttl: HOUR, early: 0 },
   b: { ttl: HOUR, early: 0, grace: HOUR, throttle: 1000 },
-} as const
-type Types = typeof TYPES
+}
 
 export const NAMESPACE = 'sim'
+
+/** Where a process runs: what it has beside the shared server. */
+export interface Host {
+  /** The directory that stands in while the server is out. */
+  readonly disk: Server
+  readonly journals: Journals
+}
 
 interface Parts {
   readonly timeline: Timeline
   readonly random: Random
   readonly checker: Checker
   readonly without: ReadonlySet<Part>
+  readonly outage: OutageOptions
   readonly note: ((node: number, text: () => string) => void) | undefined
+  /** Undefined: no directory. */
+  hostOf(node: number): Host | undefined
   primary(): Server
 }
 
@@ -60,37 +81,63 @@ export function startLife(parts: Parts, node: number, number: number): Life {
   const name = `n${node}.${number}`
   // Each host's wall clock is wrong in its own way.
   const process = processClock(timeline, 1.9e12 + random.below(600_000))
-  const wire = createWire(timeline, random, primary)
   const write = parts.note
   const note = write && ((text: () => string): void => write(node, text))
-  const subscription = createSubscription({
-    timeline,
-    random,
-    wire,
-    primary,
-    after: process.clock.after,
-    deaf: without.has('bus'),
-    name,
-    note: note ?? (() => undefined),
-  })
-  const store = createStore({ name: 'simulated', node, wire, subscription, faceless: false, note })
-  const around: Surroundings & { readonly weaken: ReadonlySet<string> } = {
+  const local: (Wire | Subscription)[] = []
+  const host = parts.hostOf(node)
+  const connect = (server: () => Server, isLocal: boolean) => {
+    const wire = createWire(timeline, random, server)
+    const rest = { primary: server, after: process.clock.after, deaf: without.has('bus'), note: note ?? ignore }
+    const subscription = createSubscription({ timeline, random, wire, name, ...rest })
+    const store = createStore({
+      name: isLocal ? 'directory' : 'server',
+      node,
+      wire,
+      subscription,
+      local: isLocal,
+      note,
+    })
+    return { wire, subscription, store }
+  }
+  const { wire, subscription, store } = connect(primary, false)
+  const spare = host && {
+    backend: 'filesystem' as const,
+    wanted: false,
+    owned: true,
+    open() {
+      const way = connect(() => host.disk, true)
+      local.push(way.wire, way.subscription)
+      return way.store
+    },
+    prove: () => Promise.resolve(),
+  }
+  const { places, chosen } = givenStore(store)
+  const around: Surroundings = {
     settings: readSettings({}, {}),
     nearStore(options) {
-      const near = nearStore(options)
+      const near: NearStore<Entry> = nearStore(options)
       return without.has('flush') ? { ...near, clear: () => undefined } : near
     },
-    discover: () => Promise.resolve({ backend: 'custom', store }),
+    discover: () => Promise.resolve({ backend: 'custom', places: spare ? [...places, spare] : places, chosen }),
+    ...(host && { openJournal: () => (without.has('journal') ? NO_JOURNAL : host.journals.open(name)) }),
     weaken: without,
   }
-  const cache = createEngine({ namespace: NAMESPACE, types: TYPES, logger: false, clock: process.clock }, around)
+  const { outage } = parts
+  const cache = createEngine(
+    { namespace: NAMESPACE, types: TYPES, logger: false, clock: process.clock, outage },
+    around,
+  )
   if (note !== undefined) {
     cache.on('error', ({ operation, message }) => note(() => `error in ${operation}: ${message}`))
     cache.on('state', ({ state, reason }) => note(() => `${state}: ${reason}`))
     cache.on('flush', ({ reason }) => note(() => `flush: ${reason}`))
+    cache.on('link', ({ store: which, state, reason }) => note(() => `${which} ${state}: ${reason}`))
+    cache.on('failover', ({ from, to }) => note(() => `goes from ${from} to ${to}`))
   }
-  return { node, number, cache, wire, subscription, process, open: new Set(), dead: false }
+  return { name, node, number, cache, wire, subscription, local, process, open: new Set(), dead: false }
 }
+
+const ignore = (): void => undefined
 
 /** The process is killed: nothing of it goes on, but what it has sent may still arrive. */
 export function endLife(life: Life): void {
@@ -98,6 +145,7 @@ export function endLife(life: Life): void {
   life.process.kill()
   life.wire.kill()
   life.subscription.kill()
+  for (const way of life.local) way.kill()
   life.open.clear()
 }
 

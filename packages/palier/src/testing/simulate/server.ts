@@ -71,6 +71,8 @@ export interface ServerFlaws {
   readonly stamps: boolean
 }
 
+export const SOUND: ServerFlaws = { lease: false, stamps: false }
+
 /** What a server knows, and can hand on to the next. */
 export interface Data {
   readonly records: Map<string, Stored>

@@ -1,6 +1,6 @@
 import { PalierError } from '../../errors.ts'
 import type { Limits, Locks } from '../../guard.ts'
-import type { SharedStore } from '../../store.ts'
+import type { ConnectionListener, SharedStore } from '../../store.ts'
 import type { Subscription } from './bus.ts'
 import type { Server } from './server.ts'
 import type { Wire } from './wire.ts'
@@ -15,14 +15,14 @@ interface Parts {
   readonly node: number
   readonly wire: Wire
   readonly subscription: Subscription
-  /** True: the server says the same identity whatever happens to it (to show that the checker finds it). */
-  readonly faceless: boolean
+  /** True: a directory, which has no connections to lose and cannot be taken over. */
+  readonly local: boolean
   /** What happened, for a reader; absent when nobody reads. */
   readonly note: ((text: () => string) => void) | undefined
 }
 
 /** A `SharedStore` whose every call goes over the wire. */
-export function createStore({ name, node, wire, subscription, faceless, note }: Parts): SharedStore {
+export function createStore({ name, node, wire, subscription, local, note }: Parts): SharedStore {
   const call = <T>(what: string, command: (server: Server) => T): Promise<T> => {
     if (note === undefined) return wire.call(command)
     const told = wire.call(server => {
@@ -50,9 +50,11 @@ export function createStore({ name, node, wire, subscription, faceless, note }: 
     },
     usage: prefix => call('usage', server => server.usage(prefix)),
     openBus: () => subscription.open(),
-    watch: listener => wire.watch(listener),
-    identity: () => call('identity', server => (faceless ? 'the same' : server.identity)),
-    reconnect: () => wire.reconnect(),
+    ...(!local && {
+      watch: (listener: ConnectionListener) => wire.watch(listener),
+      identity: () => call('identity', server => server.identity),
+      reconnect: () => wire.reconnect(),
+    }),
     close: () => Promise.resolve(),
   }
 }

@@ -1,12 +1,23 @@
-import { entryId, entryKey, stampKey } from '../../key.ts'
-import type { Receipt } from '../../mutate.ts'
-import { NAMESPACE as NAMESPACE_STAMP, tagStamp, typeStamp } from '../../tags.ts'
+import { entryId, entryKey, NAMESPACE as NAMESPACE_STAMP, stampKey, tagStamp, typeStamp } from '../../key.ts'
+import type { Receipt } from '../../invalidate.ts'
+
 import { TRUST } from './bus.ts'
 import { type Checker, createChecker, type Mutation } from './checker.ts'
 import { type Command, GROUPS, KEYS, WINDOW } from './commands.ts'
-import { endLife, invalidate, type Life, NAMESPACE, type Operation, type Part, read, startLife } from './node.ts'
+import {
+  endLife,
+  type Host,
+  invalidate,
+  type Life,
+  NAMESPACE,
+  type Operation,
+  type Part,
+  read,
+  startLife,
+} from './node.ts'
 import { createRandom, type Random } from './random.ts'
-import { createServer, noData, type Server } from './server.ts'
+import { createJournals } from './disk.ts'
+import { createServer, noData, type Server, SOUND } from './server.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 import { LATENCY } from './wire.ts'
 
@@ -38,8 +49,8 @@ const DELTA = 2 * LATENCY + 20
 const RECOVERY = 5_000
 /** From the end of all faults until every process must give current data. */
 const SETTLE = 10_000
-/** How long a process may serve what it filled while it was cut off. */
-const OUTAGE = 30_000
+/** How long a process may serve what it had or filled while it was cut off, at the most. */
+const OUTAGE = 15_000
 
 /** Budgets of calls, in milliseconds: a few calls to the store, and the search for it at the start. */
 const READ_LIMIT = 4_000
@@ -62,7 +73,9 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
   const counts: Record<string, number> = {}
   const timeline = createTimeline(error => fail(error))
   const now = (): number => timeline.now()
-  const checker = createChecker({ nodes, now, journal: false })
+  /** All processes on one host, each on its own, or without a directory at all. */
+  const hosting = random.pick(['one host', 'own hosts', 'no directory'])
+  const checker = createChecker({ nodes, now, journal: hosting !== 'no directory' })
   const lives: (Life | undefined)[] = []
   const numbers = Array.from({ length: nodes }, () => 0)
   /** Faults that go on, each with what ends it. */
@@ -90,7 +103,19 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
   }
 
   const say = note && ((node: number, text: () => string): void => note(now(), node, text()))
-  const parts = { timeline, random, checker, without, note: say, primary: () => primary }
+  const host = (number: number): Host => ({
+    disk: createServer(`disk ${number}`, noData(), { flaws: SOUND, now, wrote: () => undefined }),
+    journals: createJournals(timeline, random.fork(5000 + number)),
+  })
+  const hosts =
+    hosting === 'no directory' ? [] : Array.from({ length: hosting === 'one host' ? 1 : nodes }, (_none, i) => host(i))
+  const outage = {
+    ttl: random.pick([10_000, 10_000, 2000, 0]),
+    serveFor: random.pick([0, 0, 4000]),
+    maxPending: random.pick([10_000, 10_000, 3]),
+  }
+  const hostOf = (node: number): Host | undefined => hosts[node % Math.max(1, hosts.length)]
+  const parts = { timeline, random, checker, without, outage, note: say, hostOf, primary: () => primary }
 
   const start = (node: number): void => {
     const number = numbers[node] ?? 0
@@ -328,6 +353,7 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
     }
     checker.died(node, life.number, life.cache.status().outbox.pending === 0, life.subscription.untoldSince())
     endLife(life)
+    hostOf(node)?.journals.bury(life.name)
     lives[node] = undefined
     fault([node], down, () => start(node))
   }
