@@ -4,6 +4,8 @@ import type { Setting } from './environment.ts'
 import type { EventName, HealthState, Listener } from './events.ts'
 import type { Receipt } from './invalidate.ts'
 import type { LinkState } from './link.ts'
+import type { Limiter, LimiterOptions } from './limiter.ts'
+import type { Lock, LockOptions } from './lock.ts'
 import type { AnyPolicy, ReadyType, ValueOf } from './options.ts'
 import type { Stats } from './stats.ts'
 import type { Verbs } from './verbs.ts'
@@ -65,6 +67,15 @@ export interface Cache<T extends Policies = Policies> extends Verbs<unknown> {
   deleteByPattern(pattern: string): Promise<Receipt>
   /** Deletes everything of this namespace, and nothing else. */
   clear(): Promise<Receipt>
+  /**
+   * A lock for all processes that share the backend; undefined when somebody holds it and does not let go within `wait`, or when
+   * the backend is out and `onOutage` is `closed`, as it is by default. Rejects with PALIER_BAD_OPTION, PALIER_BAD_KEY, PALIER_CLOSED.
+   */
+  lock(name: string, options?: LockOptions): Promise<Lock | undefined>
+  /** Runs under the lock and releases it. Rejects with PALIER_LOCKED, without running, when the lock is not to be had. */
+  withLock<R>(name: string, options: LockOptions, run: (lock: Lock) => R | Promise<R>): Promise<R>
+  /** Limits how often something may happen, in all processes that share the backend. Limiters of one name and window share their counts. */
+  limiter(name: string, options: LimiterOptions): Limiter
   readonly cached: Cached
   on<N extends EventName>(name: N, listener: Listener<N>): () => void
   stats(): Stats

@@ -3,10 +3,11 @@ import { type Candidate, detect, givenStore, type Probe } from './detect.ts'
 import { createEngine } from './engine.ts'
 import { readSettings, type Settings } from './environment.ts'
 import { type AnyPolicy, type CacheOptions, numberOption } from './options.ts'
-// JOURNAL import { openOutboxJournal } from './stores/file/outbox-journal.ts'
+import { openOutboxJournal } from './stores/file/outbox-journal.ts'
 import { fileStore } from './stores/file/store.ts'
 import { probeDirectory } from './stores/file/probe.ts'
 import { nearStore } from './stores/memory.ts'
+import { memoryGuards } from './stores/memory-guards.ts'
 import { probeRedis, redisStore, type RedisStoreOptions } from './stores/redis/store.ts'
 
 /** How the configuration reaches Redis: a client, a URL, or host and port. */
@@ -100,12 +101,13 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
   return createEngine(options, {
     settings,
     nearStore,
+    memoryGuards,
     async discover(clock, budget) {
       return store === undefined ? detect(candidates, backend, clock, budget) : givenStore(store)
     },
     ...(journalled &&
       {
-        // JOURNAL openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
+        openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
       }),
   })
 }

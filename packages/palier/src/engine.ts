@@ -1,3 +1,4 @@
+import type { Bus } from './bus.ts'
 import { createCached } from './cached.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createCodec } from './codec.ts'
@@ -10,11 +11,15 @@ import { badOption, PalierError } from './errors.ts'
 import { createEvents, type HealthState } from './events.ts'
 import { createLocalTier, createTiers, type OutageLimits } from './failover.ts'
 import { createFlights } from './flight.ts'
+import { createGuardRoom } from './guarding.ts'
+import type { Guards } from './guard-room.ts'
 import { type Health, healthOf, tierStatuses, WARM_FOR } from './health.ts'
 import { forgetNearTier } from './hearing.ts'
 import { addPattern, type Receipt, renewStamps, sweepTiers } from './invalidate.ts'
 import type { Journal } from './journal.ts'
 import { checkName, checkUnprotected, NAMESPACE, PROTECTED_PREFIXES, tagStamp, typeStamp } from './key.ts'
+import { createLimiter } from './limiter.ts'
+import { createLockDoor } from './lock.ts'
 import { attachLogger } from './log.ts'
 import { createVerbs } from './operations.ts'
 import { type CacheOptions, numberOption, type OutageOptions, textList } from './options.ts'
@@ -35,6 +40,8 @@ export interface Surroundings {
   }): NearStore<Entry>
   /** Finds the backend; never rejects. */
   discover(clock: Clock, budget: number): Promise<Detection | Given>
+  /** Locks and limits of this process, for when nothing is shared. */
+  memoryGuards(clock: Clock): Guards
   /** Where invalidations that wait outlive the process; absent without a directory. */
   openJournal?(namespace: string, clock: Clock): Journal
   /** Parts of the protocol that are switched off, to show that each is needed: for the simulator alone. */
@@ -249,12 +256,12 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
           .all()
           .find(one => one === tier)
           ?.bus?.peers() ?? 1,
-      staleBound: tier === home ? boundOf(tier) : Math.max(limitsOfOutage.ttl, limitsOfOutage.serveFor),
+      staleBound: tier === home ? (busOf(tier)?.bound ?? 0) : Math.max(limitsOfOutage.ttl, limitsOfOutage.serveFor),
       configuration: shownSettings(settings),
     }
   }
 
-  const boundOf = (tier: Core['tier']): number => tiers.all().find(one => one === tier)?.bus?.bound ?? 0
+  const busOf = (tier: Core['tier']): Bus | undefined => tiers.all().find(one => one === tier)?.bus
 
   function stats(): Stats {
     const all = [...types.values()]
@@ -296,6 +303,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       tellState()
     })
 
+  const room = createGuardRoom(core, around.memoryGuards(clock), () => busOf(core.home)?.peers() ?? 1)
+  const door = createLockDoor(room)
   const plain = verbs.get('')
   if (plain === undefined) throw new TypeError('the default type is missing')
   const cache: Cache<T> = {
@@ -322,6 +331,9 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       sweepTiers(core, undefined)
       return receipt
     },
+    lock: async (name, lockOptions) => (checkOpen(), door.lock(name, lockOptions)),
+    withLock: async (name, lockOptions, run) => (checkOpen(), door.withLock(name, lockOptions, run)),
+    limiter: (name, limiterOptions) => (checkOpen(), createLimiter(room, name, limiterOptions)),
     cached: createCached(type => (type === undefined ? plain : typed(type))),
     on: (name, listener) => events.on(name, listener),
     stats,

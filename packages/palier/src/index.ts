@@ -8,7 +8,12 @@ export type { Duration } from './duration.ts'
 export type { Setting } from './environment.ts'
 export { type ErrorCode, PalierError } from './errors.ts'
 export type { CacheEvents, EventName, HealthState, Listener, MissReason } from './events.ts'
+export type { Decision, Limits, Locks, Rate } from './guard.ts'
+export type { OnOutage } from './guard-room.ts'
+export type { Limited, Limiter, LimiterOptions } from './limiter.ts'
+export type { LinkState } from './link.ts'
 export type { Factory, FactoryContext } from './load.ts'
+export type { Lock, LockOptions } from './lock.ts'
 export type { Receipt } from './invalidate.ts'
 export {
   type AnyPolicy,
@@ -16,12 +21,13 @@ export {
   type CallOptions,
   cacheType,
   type Logger,
+  type OutageOptions,
   type Scope,
   type TypedPolicy,
   type TypePolicy,
 } from './options.ts'
 export type { Latency, Stats, TierStats, TypeStats } from './stats.ts'
-export type { Claim, Claimed, SharedStore, StoredRecord, Swept, Usage } from './store.ts'
+export type { Claim, Claimed, ConnectionListener, SharedStore, StoredRecord, Swept, Usage } from './store.ts'
 export { type FileStoreOptions, fileStore } from './stores/file/store.ts'
 export { type MemoryStore, memoryStore } from './stores/memory.ts'
 export { type RedisStoreOptions, redisStore } from './stores/redis/store.ts'

@@ -202,7 +202,6 @@ function keepLock(
   const lost = new AbortController()
   let until = sentAt + ttl
   let isOver = false
-  let releasing: Promise<boolean> | undefined
   let cancel: () => void = () => {}
 
   const end = (): void => {
@@ -257,7 +256,7 @@ function keepLock(
   }
 
   renewIn(ttl / 3)
-  const lock = lockOf(name, fence, lost.signal, () => !isOver && clock.now() < until, () => (releasing ??= release()))
+  const lock = lockOf(name, fence, lost.signal, () => !isOver && clock.now() < until, release)
   return { lock, end: () => lose(closedError()) }
 }
 
@@ -266,8 +265,10 @@ function lockOf(
   fence: number | undefined,
   signal: AbortSignal,
   held: () => boolean,
-  release: () => Promise<boolean>,
+  end: () => Promise<boolean>,
 ): Lock {
+  let ending: Promise<boolean> | undefined
+  const release = (): Promise<boolean> => (ending ??= end())
   return {
     name,
     fence,

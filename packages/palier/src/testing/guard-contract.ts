@@ -14,10 +14,7 @@ export interface LimitContractOptions {
 }
 
 /** The rules of `Limits`, likewise. */
-export function limitContract(
-  make: () => Promise<StoreUnderTest>,
-  options: LimitContractOptions = {},
-): ContractCase[] {
+export function limitContract(make: () => Promise<StoreUnderTest>, options: LimitContractOptions = {}): ContractCase[] {
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32)
   return limitSentences(seed).map(sentence => caseOf(make, sentence))
 }

@@ -54,7 +54,7 @@ describe('a lock of several processes in a directory', () => {
       await until('the lock has ended', async () => !(await store.locks.renew(name, 'gone', 1)))
       const answers = await Promise.all(racers.map(racer => racer.ask(`acquire ${name} ${LONG}`)))
       const fences = answers.filter(answer => answer !== '-').map(Number)
-      expect(fences, answers.join(' ')).toHaveLength(1)
+      expect(fences).toHaveLength(1)
       expect(fences[0]).toBeGreaterThan(stale)
       const released = await Promise.all(racers.map(racer => racer.ask(`release ${name}`)))
       expect(released.filter(answer => answer === 'true')).toHaveLength(1)

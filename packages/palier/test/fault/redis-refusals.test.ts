@@ -18,6 +18,8 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
+const QUICK = { args: ['--repl-diskless-sync-delay', '0'] } as const
+
 /** Far above the deadline of 250 ms: what takes longer hangs. */
 const SETTLED = 1000
 
@@ -94,7 +96,7 @@ for (const client of OWN_CLIENTS) {
 
     test('that cannot save refuses writes and deletes, and answers reads', async () => {
       const owned = await setUp()
-      const dir = (await owned.server.ask('CONFIG GET dir')).split('\r\n').at(-1) ?? ''
+      const { dir } = owned.server
       await mkdir(join(dir, 'dump.rdb'))
       await owned.server.ask('CONFIG SET save "3600 1"')
       await owned.server.ask('BGSAVE')
@@ -123,7 +125,7 @@ for (const client of OWN_CLIENTS) {
     })
 
     test('that became a replica is left for whoever is the primary at its address, with sockets kept open', async () => {
-      const [first, second] = [await start(), await start()]
+      const [first, second] = [await start(QUICK), await start(QUICK)]
       const proxy = await startProxy({ port: first.port })
       ends.push(() => proxy.close())
       const owned = open(proxy.url)

@@ -124,7 +124,8 @@ export function percentile(numbers: readonly number[], share: number): number {
 /** Writes a measured number where FAULT_MEASURES says; for reports, not for judging. */
 export function measured(what: string, value: number | string): void {
   const file = process.env['FAULT_MEASURES']
-  if (file !== undefined) appendFileSync(file, `${what}: ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}\n`)
+  if (file !== undefined)
+    appendFileSync(file, `${what}: ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}\n`)
 }
 
 /** A factory that must not be asked. */

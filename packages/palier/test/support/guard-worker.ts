@@ -14,7 +14,7 @@ const store = place.startsWith('redis:') ? redisStore({ url: place, deadline: 5_
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 let churning = false
-let fault: unknown
+let fault = ''
 
 /** One line, one write: the lines of all processes have one order. */
 const note = (line: string): void => appendFileSync(log, `${line}\n`)
@@ -50,12 +50,12 @@ async function answer(command: string, name: string, number: string): Promise<st
     case 'churn':
       churning = true
       churn().catch((error: unknown) => {
-        fault = error
+        fault = String(error)
       })
       return 'churning'
     case 'stop':
       churning = false
-      return fault === undefined ? 'stopped' : String(fault)
+      return fault === '' ? 'stopped' : fault
     default:
       return `unknown command ${command}`
   }

@@ -47,7 +47,7 @@ const nft = (rules: string): void => void execFileSync('nft', ['-f', '-'], { inp
 /** To be called first by a script that runs in a network namespace: its loopback is down until then. */
 export function raiseLoopback(): void {
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
-  nft('table inet palier { chain input { type filter hook input priority 0; } }')
+  nft('table inet palier {\n chain input {\n type filter hook input priority 0\n }\n}')
 }
 
 /** From now on packets to and from this port vanish, as they do behind a broken switch: nobody is told. */
@@ -58,4 +58,3 @@ export function dropPackets(port: number): void {
 export function carryPackets(): void {
   nft('flush chain inet palier input')
 }
-

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +20,8 @@ export interface RedisServer {
   readonly port: number
   /** Includes the password, if there is one. */
   readonly url: string
+  /** Where it keeps its files; removed by `stop`. */
+  readonly dir: string
   /** Of the running server; changes with `restart`. */
   readonly pid: number
   /** Ends the server for good and removes its directory. May be called twice. */
@@ -39,6 +41,8 @@ export interface RedisServerOptions {
   readonly args?: readonly string[]
   readonly port?: number
   readonly password?: string
+  /** Run as a sentinel with these lines of configuration. */
+  readonly sentinel?: readonly string[]
 }
 
 export interface RedisCluster {
@@ -115,7 +119,15 @@ interface Running {
 }
 
 async function launch(port: number, dir: string, options: RedisServerOptions): Promise<Running | undefined> {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no']
+  const args: string[] = []
+  if (options.sentinel === undefined) args.push('--save', '', '--appendonly', 'no')
+  else {
+    // A sentinel writes what it learns into its own configuration, so it needs a file.
+    const file = join(dir, 'sentinel.conf')
+    await writeFile(file, options.sentinel.join('\n'))
+    args.push(file, '--sentinel')
+  }
+  args.push('--port', String(port), '--bind', '127.0.0.1', '--dir', dir)
   if (options.password !== undefined) args.push('--requirepass', options.password)
   const server = spawn('redis-server', [...args, ...(options.args ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -166,6 +178,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     host: '127.0.0.1',
     port,
     url: `redis://${auth}127.0.0.1:${port}`,
+    dir,
     get pid() {
       return current.pid
     },
@@ -186,22 +199,29 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   }
 }
 
-/** `count` masters that share the 16384 slots, without replicas; resolves once every node finds the cluster whole. */
-export async function startCluster(count: number = 3): Promise<RedisCluster> {
+const QUICK_REPLICATION = ['--repl-diskless-sync-delay', '0', '--repl-diskless-sync', 'yes'] as const
+
+/**
+ * `count` primaries that share the 16384 slots, and after them in `nodes` one replica for each if asked for; resolves
+ * once every node finds the cluster whole and every replica is in step.
+ */
+export async function startCluster(count: number = 3, options: { replicas?: boolean } = {}): Promise<RedisCluster> {
   const nodes: RedisServer[] = []
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map(node => node.stop()))
   }
+  const all = options.replicas === true ? 2 * count : count
   try {
     const busPorts: number[] = []
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < all; i++) {
       const busPort = await freePort()
       busPorts.push(busPort)
       const file = `nodes-${i}.conf`
       const args = ['--cluster-enabled', 'yes', '--cluster-config-file', file, '--cluster-port', String(busPort)]
-      nodes.push(await startRedis({ args: [...args, '--cluster-node-timeout', '2000'] }))
+      nodes.push(await startRedis({ args: [...args, '--cluster-node-timeout', '2000', ...QUICK_REPLICATION] }))
     }
-    for (const [i, node] of nodes.entries()) {
+    const primaries = nodes.slice(0, count)
+    for (const [i, node] of primaries.entries()) {
       const from = Math.floor((16384 * i) / count)
       const to = Math.floor((16384 * (i + 1)) / count) - 1
       await node.ask(`CLUSTER ADDSLOTSRANGE ${from} ${to}`)
@@ -212,13 +232,89 @@ export async function startCluster(count: number = 3): Promise<RedisCluster> {
     }
     const whole = async (node: RedisServer): Promise<boolean> => {
       const info = await node.ask('CLUSTER INFO')
-      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`)
+      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${all}`)
     }
     for (const node of nodes) await until('the cluster is whole', () => whole(node))
+    for (const [i, replica] of nodes.slice(count).entries()) await follow(replica, primaries[i])
     return { nodes, stop }
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** Makes a node of a cluster the replica of another one, and waits until it is in step. */
+async function follow(replica: RedisServer, primary: RedisServer | undefined): Promise<void> {
+  const id = await primary?.ask('CLUSTER MYID')
+  await until('the replica may follow', async () => (await replica.ask(`CLUSTER REPLICATE ${id}`)) === '+OK')
+  await until('the replica is in step', async () =>
+    (await replica.ask('INFO replication')).includes('master_link_status:up'),
+  )
+}
+
+/** A primary, its replicas, and three sentinels that watch it under the name `main`. */
+export interface RedisSentinels {
+  readonly servers: readonly RedisServer[]
+  readonly sentinels: readonly RedisServer[]
+  /** `redis+sentinel://`, with the password of the servers if there is one. */
+  readonly url: string
+  /** The server that the sentinels name now. */
+  primary(): Promise<RedisServer>
+  stop(): Promise<void>
+}
+
+export async function startSentinels(
+  options: { password?: string; sentinelPassword?: string; replicas?: number } = {},
+): Promise<RedisSentinels> {
+  const { password, sentinelPassword, replicas = 1 } = options
+  const servers: RedisServer[] = []
+  const sentinels: RedisServer[] = []
+  const stop = async (): Promise<void> => {
+    await Promise.all([...sentinels, ...servers].map(server => server.stop()))
+  }
+  const secret = password === undefined ? {} : { password }
+  const auth = password === undefined ? [] : ['--masterauth', password]
+  try {
+    servers.push(await startRedis({ ...secret, args: [...QUICK_REPLICATION, ...auth] }))
+    const port = servers[0]?.port ?? 0
+    for (let i = 0; i < replicas; i++) {
+      const args = [...QUICK_REPLICATION, ...auth, '--replicaof', '127.0.0.1', String(port)]
+      servers.push(await startRedis({ ...secret, args }))
+    }
+    for (const replica of servers.slice(1))
+      await until('the replica is in step', async () =>
+        (await replica.ask('INFO replication')).includes('master_link_status:up'),
+      )
+    const sentinel = [
+      `sentinel monitor main 127.0.0.1 ${port} 2`,
+      'sentinel down-after-milliseconds main 1000',
+      'sentinel failover-timeout main 3000',
+      ...(password === undefined ? [] : [`sentinel auth-pass main ${password}`]),
+      ...(sentinelPassword === undefined ? [] : [`sentinel sentinel-pass ${sentinelPassword}`]),
+    ]
+    const asked = sentinelPassword === undefined ? {} : { password: sentinelPassword }
+    for (let i = 0; i < 3; i++) sentinels.push(await startRedis({ ...asked, sentinel }))
+    const known = `slaves=${replicas},sentinels=3`
+    for (const each of sentinels)
+      await until('the sentinels know each other', async () => (await each.ask('INFO sentinel')).includes(known))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
+  const user = password === undefined ? '' : `:${encodeURIComponent(password)}@`
+  return {
+    servers,
+    sentinels,
+    url: `redis+sentinel://${user}${hosts}/main`,
+    async primary() {
+      const info = (await sentinels[0]?.ask('INFO sentinel')) ?? ''
+      const port = Number(/address=127\.0\.0\.1:(\d+)/.exec(info)?.[1])
+      const named = servers.find(server => server.port === port)
+      if (named === undefined) throw new Error(`the sentinels name nobody of ours: ${info}`)
+      return named
+    },
+    stop,
   }
 }
 

@@ -35,10 +35,12 @@ export interface FileIo {
   list(path: string): Maybe<Dirent[]>
 }
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
 /** O_NONBLOCK: a planted pipe must not make an `open` wait for ever. */
-const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+export const READ: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 export const CREATE: number = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+/** To write, and to read back. */
+export const CREATE_BOTH: number = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
 export const REWRITE: number = O_WRONLY | O_NOFOLLOW
 export const FILE_MODE = 0o600
 export const DIR_MODE = 0o700

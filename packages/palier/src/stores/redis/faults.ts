@@ -83,3 +83,10 @@ export const isAuthFailure = (error: unknown): boolean =>
 
 /** Whether the server's rules for this user stand in the way. */
 export const isDenied = (reason: string): boolean => wordOf(reason) === 'NOPERM' || /\bNOPERM\b/.test(reason)
+
+/**
+ * Whether the keys of this command may be on two nodes, because their slot is being moved: only commands of one key
+ * each are served until it has moved.
+ */
+export const isMoving = (error: unknown): boolean =>
+  error instanceof PalierError && error.cause instanceof Error && faultOf(error.cause.message)?.word === 'TRYAGAIN'

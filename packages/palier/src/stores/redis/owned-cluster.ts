@@ -30,7 +30,6 @@ export interface ClusterParts extends ConnectionListener {
 
 /** Redirections of one command; more than a slot that is moving needs. */
 const HOPS = 5
-const TRY_AGAIN = 20
 /** Milliseconds between looks while a node is missing: growing up to the second. */
 const LOOKS = [0, 100, 200, 300, 500, 1000] as const
 /** Slots that move one after the other are not looked up one by one. */
@@ -164,19 +163,18 @@ export function createOwnedCluster(parts: ClusterParts): OwnedCluster {
     const reason = reasonOf(error)
     const moved = movedTo(error, parts.seed.host)
     if (reason.startsWith('CLUSTERDOWN')) lookIn(LOOKS[1])
-    if (moved === undefined && !reason.startsWith('TRYAGAIN')) throw error
-    if (moved === undefined) await new Promise<void>(resolve => void clock.after(TRY_AGAIN, resolve))
-    else if (!moved.ask && options.key !== undefined) {
+    if (moved === undefined) throw error
+    if (!moved.ask && options.key !== undefined) {
       map.move(slotOfName(options.key), placeName(moved))
       lookIn(MOVED_LOOK)
     }
-    const lane = moved === undefined ? laneFor(options.key) : laneAt(moved.host, moved.port)
-    const port = lane?.port() ?? (await lane?.settled())
+    const lane = laneAt(moved.host, moved.port)
+    const port = lane.port() ?? (await lane.settled())
     const left = until - clock.now()
     if (port === undefined || hops === 0 || left <= 0) throw error
     const again = options.within === undefined ? options : { ...options, within: left }
     // Right before the command and on the same connection: it holds for the next command only.
-    if (moved?.ask === true) port.send(['ASKING'], {}).catch(() => {})
+    if (moved.ask) port.send(['ASKING'], {}).catch(() => {})
     return port.send(args, again).catch((next: unknown) => follow(next, args, options, until, hops - 1))
   }
 

@@ -1,6 +1,7 @@
 import { PalierError } from '../../errors.ts'
 import type { SharedStore, StoredRecord } from '../../store.ts'
 import type { Commands } from './commands.ts'
+import { isMoving } from './faults.ts'
 import { encodeKey, slotOf, valueName } from './keys.ts'
 import type { Port, Reply } from './port.ts'
 import type { Scripts } from './scripts.ts'
@@ -61,8 +62,14 @@ export function createReader(commands: Commands, scripts: Scripts, port: Port): 
     await commands.connected()
     const ask = async (part: Part): Promise<void> => {
       const names = part.map(i => valueName(encoded[i] ?? ''))
-      const reply = listOf(await commands.run(scripts.get, names, []))
-      for (const [n, i] of part.entries()) records[i] = asRecord(reply[2 * n], reply[2 * n + 1])
+      try {
+        const reply = listOf(await commands.run(scripts.get, names, []))
+        for (const [n, i] of part.entries()) records[i] = asRecord(reply[2 * n], reply[2 * n + 1])
+      } catch (error) {
+        if (!isMoving(error)) throw error
+        const each = await Promise.all(part.map(i => readOne(encoded[i] ?? '')))
+        for (const [n, i] of part.entries()) records[i] = each[n]
+      }
     }
     await Promise.all(partsOf(encoded, port.isCluster, CHUNK).map(ask))
     return records

@@ -7,6 +7,7 @@ import { borrowedPort } from './borrowed.ts'
 import type { RedisStoreOptions } from './client.ts'
 import { type Commands, createCommands } from './commands.ts'
 import { createRedisLimits, createRedisLocks } from './guards.ts'
+import { isMoving } from './faults.ts'
 import { createIdentity } from './identity.ts'
 import { encodeKey, leaseName, valueName } from './keys.ts'
 import { loadClient } from './open.ts'
@@ -44,7 +45,12 @@ export interface RedisStore extends SharedStore {
   reconnect(): void
 }
 
-/** Keeps records in Redis. The server drops what expires and evicts by its own policy, so there is no `sweep`. */
+/**
+ * Keeps records in Redis. The server drops what expires and evicts by its own policy, so there is no `sweep`.
+ *
+ * While a slot of a cluster is being moved its keys can be read, set and deleted, but no lease can be taken or
+ * committed (PALIER_STORE_FAILED), because the two names of a key may be on two nodes.
+ */
 export function redisStore(options: RedisStoreOptions): RedisStore {
   const { client, clock = systemClock, deadline = 250 } = options
   if (!Number.isInteger(deadline) || deadline < 1) throw badOption('deadline', 'milliseconds, 1 or more', deadline)
@@ -84,13 +90,29 @@ export function storeOn(port: Port, commands: Commands, clock: Clock, deadline: 
       await commands.run(scripts.release, [pair(key)[1]], [token], write)
     },
     async set(key, bytes, ttl) {
-      await commands.run(scripts.set, pair(key), [asBuffer(bytes), String(ttl)], write)
+      const [value, lease] = pair(key)
+      try {
+        await commands.run(scripts.set, [value, lease], [asBuffer(bytes), String(ttl)], write)
+      } catch (error) {
+        if (!isMoving(error)) throw error
+        // A lease granted between the two is younger than this call, so what it commits is too.
+        await commands.send(['UNLINK', lease], { key: lease, write: true })
+        await commands.send(['SET', value, asBuffer(bytes), 'PX', String(ttl)], { key: value, write: true })
+      }
     },
     async delete(keys) {
       const encoded = keys.map(encodeKey)
-      const unlink = (part: Part): Promise<Reply> => {
+      const one = (name: string): Promise<Reply> => commands.send(['UNLINK', name], { key: name, write: true })
+      const unlink = async (part: Part): Promise<void> => {
         const names = part.flatMap(i => [valueName(encoded[i] ?? ''), leaseName(encoded[i] ?? '')])
-        return commands.send(['UNLINK', ...names], { key: names[0] ?? '', write: true })
+        try {
+          await commands.send(['UNLINK', ...names], { key: names[0] ?? '', write: true })
+        } catch (error) {
+          if (!isMoving(error)) throw error
+          // The leases first: what was being loaded is stored before its value goes, or never.
+          await Promise.all(part.map(i => one(leaseName(encoded[i] ?? ''))))
+          await Promise.all(part.map(i => one(valueName(encoded[i] ?? ''))))
+        }
       }
       await commands.connected()
       await Promise.all(partsOf(encoded, port.isCluster, DELETE_CHUNK).map(unlink))

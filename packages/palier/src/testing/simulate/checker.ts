@@ -32,6 +32,8 @@ export interface Mutation {
   resolved: boolean
   /** When its effect was certainly at the server, or could have been at the latest; undefined while it may wait. */
   ackedAt: number | undefined
+  /** The last moment at which another process that is gone too may have delivered it. */
+  inheritedUntil: number | undefined
   /** A failover undid it after its process was gone: nobody is left to repeat it. */
   excused: boolean
 }
@@ -40,7 +42,12 @@ export interface Reading {
   readonly node: number
   readonly life: number
   readonly begunAt: number
-  readonly floors: readonly number[]
+  /** What the process itself had invalidated by then. */
+  readonly own: readonly number[]
+  /** What the others had. */
+  readonly common: readonly number[]
+  /** Failovers until then that took something back. */
+  readonly rewinds: number
   readonly atLeast: readonly number[]
 }
 
@@ -53,8 +60,8 @@ export interface Checker {
   endRead(reading: Reading, key: number, value: unknown): void
   beginMutation(node: number, life: number, versions: ReadonlyMap<number, number>, isSet: boolean): Mutation
   endMutation(mutation: Mutation, receipt: Receipt): void
-  /** This version may be seen for ever: its application put it there too late. */
-  excuse(key: number, version: number): void
+  /** This version may be seen at any time, or may not after all: its application put it there, maybe too late. */
+  excuse(key: number, version: number, excused: boolean): void
   /** Every process must see at least this from now on. */
   raise(mutation: Mutation): void
   /** A failover took back what was done after `instant`. */
@@ -85,7 +92,8 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
   /** What a process has itself invalidated; ends with it. */
   const own = Array.from({ length: nodes }, zeros)
   /** What the others have, once it is owed to everybody. */
-  let common = zeros()
+  let common: readonly number[] = zeros()
+  let rewinds = 0
   const mutations: Mutation[] = []
   const gone = new Map<Mutation, number>()
   /** Values a set put there that may have failed: its process alone knows whether. Or any process may see them. */
@@ -113,13 +121,18 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
       node,
       life,
       begunAt: now(),
-      floors: KEYS.map((_key, i) => Math.max(own[node]?.[i] ?? 0, common[i] ?? 0)),
+      own: [...(own[node] ?? [])],
+      common,
+      rewinds,
       atLeast: isFresh ? [...versions] : zeros(),
     }),
-    endRead({ node, begunAt, floors, atLeast }, key, value) {
+    endRead(reading, key, value) {
       if (value === undefined) return
+      const { node, begunAt, atLeast } = reading
       const { k, v } = value as Value
-      const floor = floors[key] ?? 0
+      const mine = reading.own[key] ?? 0
+      // Between a failover and the return of whoever deleted, the others may see what it took back.
+      const floor = Math.max(mine, rewinds === reading.rewinds ? (reading.common[key] ?? 0) : 0)
       const current = versions[key] ?? 0
       const what = `a read begun at ${begunAt.toFixed(1)} gave version ${v}`
       if (k !== key || v > current) return fail('wrong', node, key, `${what} of k${k}; the database has ${current}`)
@@ -128,12 +141,18 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
       if (v < (atLeast[key] ?? 0))
         return fail('wrong', node, key, `${what}, asked for anew when ${atLeast[key]} was there`)
       if (v >= floor) return undefined
-      const promise = v < (own[node]?.[key] ?? 0) ? 'G1' : 'G2/G3'
+      const promise = v < mine ? 'G1' : 'G2/G3'
       return fail(promise, node, key, `${what}; ${floor} was invalidated before`)
     },
     beginMutation(node, life, concerned, isSet) {
       const mutation = { node, life, calledAt: now(), versions: concerned, isSet }
-      const begun: Mutation = { ...mutation, resolved: false, ackedAt: undefined, excused: false }
+      const begun: Mutation = {
+        ...mutation,
+        resolved: false,
+        ackedAt: undefined,
+        inheritedUntil: undefined,
+        excused: false,
+      }
       mutations.push(begun)
       return begun
     },
@@ -147,18 +166,24 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
         if (mutation.isSet && shared !== 'acked' && !loose.has(name)) loose.set(name, mutation.node)
       }
     },
-    excuse: (key, version) => void loose.set(`${key} ${version}`, NOBODY),
+    excuse(key, version, excused) {
+      if (excused) loose.set(`${key} ${version}`, NOBODY)
+      else loose.delete(`${key} ${version}`)
+    },
     raise(mutation) {
-      for (const [key, version] of mutation.versions) common[key] = Math.max(common[key] ?? 0, version)
+      common = common.map((floor, key) => Math.max(floor, mutation.versions.get(key) ?? 0))
     },
     rewound(instant) {
       common = zeros()
+      rewinds++
       for (const [mutation, diedAt] of gone) {
-        if ((mutation.ackedAt ?? diedAt) > instant) mutation.excused = true
+        if ((mutation.ackedAt ?? mutation.inheritedUntil ?? diedAt) > instant) mutation.excused = true
       }
     },
     died(node, life, drained, untoldSince) {
       own[node] = zeros()
+      // It may have delivered what others left behind, and nobody knows that now.
+      for (const mutation of gone.keys()) mutation.inheritedUntil = now()
       for (const mutation of mutations) {
         if (mutation.node !== node || mutation.life !== life) continue
         if (drained && mutation.resolved) mutation.ackedAt ??= now()

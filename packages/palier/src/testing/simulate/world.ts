@@ -258,8 +258,9 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
     /** A value put there after the source had changed again is the application's own mistake, not the cache's. */
     const settled = (done: boolean): void => {
       setting.delete(index)
+      if (own.racedAt === Number.POSITIVE_INFINITY) return
       const doneAt = done ? (wroteAt.get(`${life.node} ${fullKey(index)}`) ?? 0) : Number.POSITIVE_INFINITY
-      if (own.racedAt < Number.POSITIVE_INFINITY && doneAt >= own.racedAt) checker.excuse(index, value.v)
+      checker.excuse(index, value.v, doneAt >= own.racedAt)
     }
     if (isSet) {
       return mutate(life, command, [index], [fullKey(index)], true, async () => {
@@ -277,7 +278,9 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
       if ((command.changes & (1 << i)) === 0) return
       checker.change(key)
       const under = setting.get(key)
-      if (under !== undefined) under.racedAt = Math.min(under.racedAt, now())
+      if (under === undefined) return
+      under.racedAt = Math.min(under.racedAt, now())
+      checker.excuse(key, under.version, true)
     })
     mutate(life, command, keys, tracesOf(command.group), false, () => invalidate(life, command.group))
   }
@@ -348,7 +351,7 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
     for (const [key, one] of setting) {
       if (one.life !== life) continue
       // Whether it arrived, and when, nobody knows.
-      checker.excuse(key, one.version)
+      checker.excuse(key, one.version, true)
       setting.delete(key)
     }
     checker.died(node, life.number, life.cache.status().outbox.pending === 0, life.subscription.untoldSince())

@@ -1,0 +1,278 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { promises as fs, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { fileStore } from '../../src/stores/file/store.ts'
+import { manualClock } from '../../src/testing.ts'
+import { freshDir, tree } from '../support/file-store.ts'
+import { until } from '../support/redis-server.ts'
+
+const LONG = 600_000
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  vi.restoreAllMocks()
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+/** A directory, a clock moved by hand, and as many stores on the two as are asked for. */
+function setup() {
+  const { dir, remove } = freshDir()
+  const clock = manualClock()
+  ends.push(remove)
+  const open = (own = dir) => {
+    const store = fileStore({ dir: own, clock })
+    ends.push(() => store.close())
+    return store
+  }
+  return { dir, clock, open, store: open() }
+}
+
+/** The directory of the one lock there is. */
+function lockDir(dir: string): string {
+  const [name, ...others] = readdirSync(join(dir, 'locks')).filter(each => !each.endsWith('.c'))
+  if (name === undefined || others.length > 0) throw new Error(`locks: ${name} ${others.join(' ')}`)
+  return join(dir, 'locks', name)
+}
+
+const numbers = (path: string): number[] =>
+  readdirSync(path)
+    .filter(name => name.startsWith('g.'))
+    .map(name => Number(name.slice(2)))
+    .sort((a, b) => a - b)
+
+/** Puts a generation in front, as another process would: what the last one says, but for `change`. */
+function forge(path: string, change: object): number {
+  const last = numbers(path).at(-1) ?? 0
+  const page = JSON.parse(readFileSync(join(path, `g.${last}`), 'utf8')) as { held: object }
+  writeFileSync(join(path, `g.${last + 1}`), JSON.stringify({ ...page, held: { ...page.held, ...change } }))
+  return last + 1
+}
+
+/** A process that is there and does nothing, as `/proc` shows it. */
+async function bystander() {
+  const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
+  ends.push(() => child.kill('SIGKILL'))
+  await once(child, 'spawn')
+  const pid = child.pid ?? 0
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return { child, pid, born: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '' }
+}
+
+describe('the owner of a lock in a directory', () => {
+  test('holds it while its process lives, and no longer', async () => {
+    const { dir, store, open } = setup()
+    expect(await store.locks.acquire('job', 'a', LONG)).toBeGreaterThan(0)
+    const { child, pid, born } = await bystander()
+    const fence = forge(lockDir(dir), { pid, born })
+    expect(await open().locks.acquire('job', 'b', LONG)).toBeUndefined()
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(await open().locks.acquire('job', 'b', LONG)).toBe(fence + 1)
+  })
+
+  test('is dead when its number belongs to a process that was started at another time', async () => {
+    const { dir, store, open } = setup()
+    await store.locks.acquire('job', 'a', LONG)
+    const { pid } = await bystander()
+    forge(lockDir(dir), { pid, born: '1' })
+    expect(await open().locks.acquire('job', 'b', LONG)).toBeGreaterThan(0)
+  })
+
+  test('is dead when it has ended and its parent has not asked how', async () => {
+    const { dir, store, open } = setup()
+    await store.locks.acquire('job', 'a', LONG)
+    // The shell starts a child that ends at once, and becomes a program that never asks for it.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    ends.push(() => parent.kill('SIGKILL'))
+    const [said] = (await once(parent.stdout, 'data')) as [Buffer]
+    const stat = (): string[] => {
+      const text = readFileSync(`/proc/${Number(said)}/stat`, 'latin1')
+      return text.slice(text.lastIndexOf(')') + 2).split(' ')
+    }
+    await until('the child is a zombie', () => stat()[0] === 'Z')
+    forge(lockDir(dir), { pid: Number(said), born: stat()[19] ?? '' })
+    expect(await open().locks.acquire('job', 'b', LONG)).toBeGreaterThan(0)
+  })
+
+  test('on another machine holds it until nothing has changed for its ttl', async () => {
+    const { dir, clock, store, open } = setup()
+    await store.locks.acquire('job', 'a', LONG)
+    const path = lockDir(dir)
+    const away = { boot: 'another boot', time: 'another boot', owner: 'away', ttl: 10_000, until: 1 }
+    forge(path, away)
+    const other = open()
+    expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+    await clock.advance(9_000)
+    expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+    forge(path, away)
+    await clock.advance(2_000)
+    expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+    await clock.advance(9_999)
+    expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+    await clock.advance(1)
+    expect(await other.locks.acquire('job', 'b', LONG)).toBeGreaterThan(0)
+  })
+
+  test('in another container of this machine holds it until its time is over', async () => {
+    const { dir, clock, store, open } = setup()
+    await store.locks.acquire('job', 'a', 10_000)
+    forge(lockDir(dir), { space: 'pid:[1]', pid: 999_999_999 })
+    expect(await open().locks.acquire('job', 'b', LONG)).toBeUndefined()
+    await clock.advance(10_001)
+    expect(await open().locks.acquire('job', 'b', LONG)).toBeGreaterThan(0)
+  })
+
+  test('loses it when the directory is removed under it', async () => {
+    const { dir, store, open } = setup()
+    const fence = (await store.locks.acquire('job', 'a', LONG)) ?? 0
+    rmSync(dir, { recursive: true })
+    expect(await store.locks.renew('job', 'a', LONG)).toBe(false)
+    expect(await store.locks.release('job', 'a')).toBe(false)
+    expect((await store.limits.take('key', { limit: 1, window: LONG }, 1)).allowed).toBe(true)
+    rmSync(dir, { recursive: true })
+    expect(await store.locks.acquire('job', 'b', LONG)).toBeGreaterThan(0)
+    expect(await open().locks.acquire('job', 'c', LONG)).toBeUndefined()
+    expect(fence).toBeGreaterThan(0)
+  })
+
+  test('is unknown when its generation cannot be read, and then has a minute', async () => {
+    const { dir, clock, store, open } = setup()
+    await store.locks.acquire('job', 'a', LONG)
+    const path = lockDir(dir)
+    const last = numbers(path).at(-1) ?? 0
+    for (const text of ['', '{"v":1,"held":{"bo', '{"v":2}']) {
+      writeFileSync(join(path, `g.${last + 1}`), text)
+      const other = open()
+      expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+      await clock.advance(59_999)
+      expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+    }
+    const other = open()
+    expect(await other.locks.acquire('job', 'b', LONG)).toBeUndefined()
+    await clock.advance(60_001)
+    expect(await other.locks.acquire('job', 'b', LONG)).toBe(last + 2)
+  })
+})
+
+describe('the generations of a lock', () => {
+  test('are a bounded number of private files, and nothing else stays', async () => {
+    const { dir, store } = setup()
+    for (let i = 0; i < 50; i++) {
+      await store.locks.acquire('job', 'a', LONG)
+      await store.locks.renew('job', 'a', LONG)
+      await store.locks.release('job', 'a')
+    }
+    const path = lockDir(dir)
+    expect(readdirSync(path).every(name => name.startsWith('g.'))).toBe(true)
+    expect(numbers(path).length).toBeLessThanOrEqual(31)
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+    expect(statSync(join(path, `g.${numbers(path)[0]}`)).mode & 0o777).toBe(0o600)
+  })
+
+  test('refuse a process that was stopped before its link while the name it wants was made and removed', async () => {
+    const { dir, store, open } = setup()
+    await store.locks.acquire('job', 'a', LONG)
+    await store.locks.release('job', 'a')
+    const late = open()
+    await late.get('-')
+    const link = fs.link
+    let go = (): void => {}
+    const stopped = new Promise<void>(resolve => {
+      vi.spyOn(fs, 'link').mockImplementationOnce(async (from, to) => {
+        resolve()
+        await new Promise<void>(resume => {
+          go = resume
+        })
+        return link(from, to)
+      })
+    })
+    const asked = late.locks.acquire('job', 'late', LONG)
+    await stopped
+    for (let i = 0; i < 40; i++) {
+      await store.locks.acquire('job', 'a', LONG)
+      await store.locks.release('job', 'a')
+    }
+    const fence = (await store.locks.acquire('job', 'a', LONG)) ?? 0
+    go()
+    expect(await asked).toBeUndefined()
+    expect(await store.locks.renew('job', 'a', LONG)).toBe(true)
+    expect(numbers(lockDir(dir)).at(-1)).toBe(fence + 1)
+    expect(numbers(lockDir(dir)).length).toBeLessThanOrEqual(31)
+  })
+
+  test('begin anew, above the old, when a lock was not used for long and is taken away', async () => {
+    const { dir, clock, store, open } = setup()
+    const first = (await store.locks.acquire('old', 'a', LONG)) ?? 0
+    await store.locks.release('old', 'a')
+    const path = lockDir(dir)
+    await store.locks.acquire('held', 'a', LONG * 100)
+    const hours = (count: number): number => Date.now() / 1000 - count * 3_600
+    writeFileSync(join(path, 't.left-behind'), '')
+    utimesSync(join(path, 't.left-behind'), hours(2), hours(2))
+    for (const name of readdirSync(join(dir, 'locks'))) utimesSync(join(dir, 'locks', name), hours(2), hours(2))
+    await store.locks.acquire('other', 'a', LONG)
+    await clock.advance(61_000)
+    await store.locks.release('other', 'a')
+    expect(readdirSync(join(dir, 'locks'))).toHaveLength(2)
+    expect(await open().locks.acquire('held', 'b', LONG)).toBeUndefined()
+    expect(await open().locks.acquire('old', 'b', LONG)).toBeGreaterThan(first + 1)
+  })
+})
+
+describe('the limits of a directory', () => {
+  const rate = { limit: 3, window: LONG }
+
+  test('need a bounded number of private files without the keys in them, and forget keys asked for long ago', async () => {
+    const { dir, clock, store } = setup()
+    for (let i = 0; i < 2_000; i++) await store.limits.take(`secret-${i % 1_000}`, rate, 1)
+    const files = readdirSync(join(dir, 'limits'))
+    expect(files.length).toBeLessThanOrEqual(64)
+    for (const name of files) {
+      expect(readFileSync(join(dir, 'limits', name), 'utf8')).not.toContain('secret')
+      expect(statSync(join(dir, 'limits', name)).mode & 0o777).toBe(0o600)
+    }
+    await clock.advance(2 * LONG + 1)
+    for (let i = 0; i < 300; i++) await store.limits.take(`new-${i}`, rate, 1)
+    const bytes = files.map(name => statSync(join(dir, 'limits', name)).size).reduce((a, b) => a + b)
+    expect(bytes).toBeLessThan(300 * 100)
+  })
+
+  test('wait for no process that was killed while it decided', async () => {
+    const { dir, clock, store } = setup()
+    await store.limits.take('key', rate, 1)
+    const [file = ''] = readdirSync(join(dir, 'limits')).filter(name => /^[0-9a-f]{2}$/.test(name))
+    await fs.mkdir(join(dir, 'limits', `${file}.l`))
+    const ticket = join(dir, 'limits', `${file}.l`, 'killed')
+    writeFileSync(ticket, '')
+    utimesSync(ticket, clock.wall() / 1000 + 0.4, clock.wall() / 1000 + 0.4)
+    const asked = store.limits.take('key', rate, 1)
+    await clock.advance(401)
+    expect((await asked).remaining).toBe(1)
+  })
+
+  test('lose what was counted when a file is damaged, and go on', async () => {
+    const { dir, store } = setup()
+    await store.limits.take('key', rate, 2)
+    for (const name of readdirSync(join(dir, 'limits'))) writeFileSync(join(dir, 'limits', name), 'x\0nothing')
+    expect((await store.limits.take('key', rate, 1)).remaining).toBe(2)
+  })
+
+  test('do not keep anybody waiting for a clock that was turned back', async () => {
+    const { clock, store } = setup()
+    await store.limits.take('key', rate, 3)
+    clock.jumpWall(-10 * LONG)
+    const { allowed, retryAfter } = await store.limits.take('key', rate, 1)
+    expect([allowed, retryAfter <= 2 * LONG]).toEqual([false, true])
+    await clock.advance(retryAfter)
+    expect((await store.limits.take('key', rate, 1)).allowed).toBe(true)
+  })
+
+  test('are not shown among the entries of the store', async () => {
+    const { dir, store } = setup()
+    await store.limits.take('key', rate, 1)
+    await store.locks.acquire('job', 'a', LONG)
+    expect(await store.usage('')).toEqual({ entries: 0, bytes: 0 })
+    expect(tree(dir).some(name => name.startsWith('limits/'))).toBe(true)
+  })
+})
