@@ -226,7 +226,9 @@ async function startDoor(target) {
     const closed = once(server, 'close')
     server.close()
     for (const [near, far] of pairs) {
-      near.resetAndDestroy()
+      // A reset of a socket that is shutting down fails in libuv and leaves a handle that Node cannot clean up at exit.
+      if (near.writableEnded) near.destroy()
+      else near.resetAndDestroy()
       far.destroy()
     }
     await closed

@@ -44,11 +44,10 @@ async function timed(action: () => Promise<string>): Promise<Call> {
   return Promise.race([ended, hung]).finally(() => clearTimeout(timer))
 }
 
-/** How long one turn of the event loop takes, some time from now, when nothing of ours is to be done in it. */
-async function idleTurn(afterMs: number): Promise<number> {
+async function controlled(afterMs: number): Promise<number> {
   await pause(afterMs)
   const startedAt = performance.now()
-  await new Promise(resolve => setImmediate(resolve))
+  await current().control()
   return performance.now() - startedAt
 }
 
@@ -82,8 +81,8 @@ const verbs: { readonly [V in Verb]: (task: Requests[V]['task']) => Promise<Requ
   },
   calls: ({ prefix, everyMs, forMs }) =>
     repeat(everyMs, forMs, turn => [
-      Promise.all([timed(() => current().read(`${prefix}-${turn}`, source)), idleTurn(everyMs / 2)]).then(
-        ([call, idle]) => ({ ...call, idle }),
+      Promise.all([timed(() => current().read(`${prefix}-${turn}`, source)), controlled(everyMs / 2)]).then(
+        ([call, control]) => ({ ...call, control }),
       ),
     ]),
   reads: ({ keys, everyMs, forMs }) =>

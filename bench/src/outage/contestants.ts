@@ -1,3 +1,5 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import KeyvRedis from '@keyv/redis'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
@@ -20,6 +22,8 @@ export interface Session {
   forget(key: string): Promise<string>
   /** What it says of itself. */
   state(): string
+  /** The work that a call cannot do without while Redis is away, done bare: what the machine adds just now. */
+  control(): Promise<unknown>
   close(): Promise<unknown>
 }
 
@@ -33,6 +37,17 @@ export interface OutageContestant {
 }
 
 const TTL_SECONDS = 300
+
+/** One turn of the event loop. */
+const idleTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+/** A look for a file that is not there, and the writing of one in its place, as `files` of this bench has it. */
+async function bareFiles(dir: string): Promise<void> {
+  const file = join(dir, 'control')
+  await readFile(`${file}-absent`).catch(() => undefined)
+  await writeFile(`${file}.tmp`, 'v1')
+  await rename(`${file}.tmp`, file)
+}
 
 const ioredis: OutageContestant = {
   name: 'ioredis',
@@ -50,6 +65,7 @@ const ioredis: OutageContestant = {
       },
       forget: async key => `${await redis.del(key)}`,
       state: () => redis.status,
+      control: idleTurn,
       close: async () => redis.disconnect(),
     }
   },
@@ -73,6 +89,7 @@ const nodeRedis: OutageContestant = {
       },
       forget: async key => `${await client.del(key)}`,
       state: () => (client.isReady ? 'ready' : 'not ready'),
+      control: idleTurn,
       close: async () => client.destroy(),
     }
   },
@@ -94,6 +111,7 @@ const bento: OutageContestant = {
       read: (key, source) => cache.getOrSet({ key, factory: source }),
       forget: async key => `${await cache.delete({ key })}`,
       state: () => '',
+      control: idleTurn,
       close: () => cache.disconnectAll(),
     }
   },
@@ -113,24 +131,47 @@ const cacheable: OutageContestant = {
       },
       forget: async key => `${await cache.delete(key)}`,
       state: () => '',
+      control: idleTurn,
       close: () => cache.disconnect(),
     }
   },
 }
 
+async function openPalier(namespace: string, place: Place, control: () => Promise<unknown>): Promise<Session> {
+  const cache = createCache({ namespace, ...place, logger: false })
+  return {
+    read: (key, source) => cache.getOrSet<string>(key, source),
+    forget: async key => (await cache.delete(key)).shared,
+    state: () => `${cache.status().state}, ${cache.status().backend}`,
+    control,
+    close: () => cache.close(),
+  }
+}
+
 const palier: OutageContestant = {
   name: 'palier',
   package: 'palier',
-  note: 'memory, Redis, a directory of each process to fall back to',
-  async open({ redisUrl, dir }) {
-    const cache = createCache({ namespace: 'outage', redisUrl, dir, logger: false })
-    return {
-      read: (key, source) => cache.getOrSet<string>(key, source),
-      forget: async key => (await cache.delete(key)).shared,
-      state: () => `${cache.status().state}, ${cache.status().backend}`,
-      close: () => cache.close(),
-    }
+  note: 'memory, Redis, and a directory of each process to fall back to',
+  async open(place) {
+    const beside = `${place.dir}-control`
+    await mkdir(beside, { recursive: true })
+    return openPalier('outage', place, () => bareFiles(beside))
   },
 }
 
-export const CONTESTANTS: readonly OutageContestant[] = [ioredis, nodeRedis, bento, cacheable, palier]
+const palierWithoutDirectory: OutageContestant = {
+  name: 'palier, no directory',
+  package: 'palier',
+  note: 'memory and Redis; no directory can be made, so it falls back to memory',
+  // No path below a device can be made.
+  open: ({ redisUrl }) => openPalier('outage-memory', { redisUrl, dir: '/dev/null/cache' }, idleTurn),
+}
+
+export const CONTESTANTS: readonly OutageContestant[] = [
+  ioredis,
+  nodeRedis,
+  bento,
+  cacheable,
+  palier,
+  palierWithoutDirectory,
+]

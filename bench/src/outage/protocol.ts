@@ -24,8 +24,8 @@ export interface Call {
   readonly ms: number
   readonly end: 'answered' | 'rejected' | 'hung'
   readonly value?: string
-  /** Milliseconds that a turn of the event loop took between this call and the next: how busy the machine is. */
-  readonly idle?: number
+  /** Milliseconds that the contestant's control took between this call and the next. */
+  readonly control?: number
 }
 
 /** What the parent may ask for, and what it gets. */

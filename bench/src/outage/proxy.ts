@@ -22,7 +22,9 @@ export async function startProxy(target: { readonly host: string; readonly port:
   let swallowing = false
   const drop = (pair: Pair): void => {
     pairs.delete(pair)
-    pair.near.resetAndDestroy()
+    // A reset of a socket that is shutting down fails in libuv and leaves a handle that Node cannot clean up at exit.
+    if (pair.near.writableEnded) pair.near.destroy()
+    else pair.near.resetAndDestroy()
     pair.far?.destroy()
   }
   const swallow = ({ near, far }: Pair): void => {

@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { promises as fs, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import sync, {
+  appendFileSync,
+  promises as fs,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { fileStore } from '../../src/stores/file/store.ts'
 import { manualClock } from '../../src/testing.ts'
@@ -223,39 +233,96 @@ describe('the generations of a lock', () => {
 describe('the limits of a directory', () => {
   const rate = { limit: 3, window: LONG }
 
-  test('need a bounded number of private files without the keys in them, and forget keys asked for long ago', async () => {
-    const { dir, clock, store } = setup()
-    for (let i = 0; i < 2_000; i++) await store.limits.take(`secret-${i % 1_000}`, rate, 1)
-    const files = readdirSync(join(dir, 'limits'))
-    expect(files.length).toBeLessThanOrEqual(64)
-    for (const name of files) {
-      expect(readFileSync(join(dir, 'limits', name), 'utf8')).not.toContain('secret')
-      expect(statSync(join(dir, 'limits', name)).mode & 0o777).toBe(0o600)
+  /** The newest log of the only key there is. */
+  function logOf(dir: string): { readonly name: string; readonly n: number; readonly path: string } {
+    const [last = ''] = readdirSync(join(dir, 'limits')).sort((a, b) => Number(b.slice(3)) - Number(a.slice(3)))
+    return { name: last.slice(0, 2), n: Number(last.slice(3)), path: join(dir, 'limits', last) }
+  }
+
+  test('need a bounded number of small private files without the keys in them, and forget keys asked for long ago', async () => {
+    const { dir, clock } = setup()
+    const store = fileStore({ dir, clock, maxBytes: 1024 * 1024 })
+    ends.push(() => store.close())
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 4_000; i++) await store.limits.take(`secret-${round}-${i}`, rate, 1)
+      const files = readdirSync(join(dir, 'limits'))
+      expect(files.length).toBeLessThanOrEqual(2 * 32)
+      let bytes = 0
+      for (const name of files) {
+        expect(readFileSync(join(dir, 'limits', name), 'utf8')).not.toContain('secret')
+        const { mode, size } = statSync(join(dir, 'limits', name))
+        expect(mode & 0o777).toBe(0o600)
+        bytes += size
+      }
+      expect(bytes).toBeLessThan(32 * 10_000)
+      await clock.advance(LONG)
     }
-    await clock.advance(2 * LONG + 1)
-    for (let i = 0; i < 300; i++) await store.limits.take(`new-${i}`, rate, 1)
-    const bytes = files.map(name => statSync(join(dir, 'limits', name)).size).reduce((a, b) => a + b)
-    expect(bytes).toBeLessThan(300 * 100)
+    expect((await store.limits.take('secret-3-3999', rate, 0)).remaining).toBe(2)
+    expect((await store.limits.take('secret-3-0', rate, 0)).remaining).toBe(3)
   })
 
-  test('wait for no process that was killed while it decided', async () => {
-    const { dir, clock, store } = setup()
+  test('are the same for all processes through any number of logs', async () => {
+    const { dir, clock, open } = setup()
+    const stores = [1, 2, 3].map(() => {
+      const store = fileStore({ dir, clock, maxBytes: 1024 * 1024 })
+      ends.push(() => store.close())
+      return store
+    })
+    const wide = { limit: 400, window: LONG }
+    const taken = await Promise.all(
+      Array.from({ length: 1_200 }, (_, i) => stores[i % 3]?.limits.take('key', wide, 1).then(each => each.allowed)),
+    )
+    expect(taken.filter(Boolean)).toHaveLength(400)
+    expect(logOf(dir).n).toBeGreaterThan(3)
+    expect((await open().limits.take('key', wide, 0)).remaining).toBe(0)
+  })
+
+  test('go on after a process was killed between ending a log and making the next', async () => {
+    const { dir, store, open } = setup()
+    await store.limits.take('key', rate, 2)
+    const { n, path } = logOf(dir)
+    appendFileSync(path, `${crc32('m').toString(16).padStart(8, '0')} m\n`)
+    appendFileSync(path, readFileSync(path))
+    expect((await open().limits.take('key', rate, 1)).remaining).toBe(0)
+    expect((await store.limits.take('key', rate, 1)).allowed).toBe(false)
+    expect(logOf(dir).n).toBe(n + 1)
+  })
+
+  test('count what another process could write only in part once, and what was glued to it as well', async () => {
+    const { dir, store, open } = setup()
     await store.limits.take('key', rate, 1)
-    const [file = ''] = readdirSync(join(dir, 'limits')).filter(name => /^[0-9a-f]{2}$/.test(name))
-    await fs.mkdir(join(dir, 'limits', `${file}.l`))
-    const ticket = join(dir, 'limits', `${file}.l`, 'killed')
-    writeFileSync(ticket, '')
-    utimesSync(ticket, clock.wall() / 1000 + 0.4, clock.wall() / 1000 + 0.4)
-    const asked = store.limits.take('key', rate, 1)
-    await clock.advance(401)
-    expect((await asked).remaining).toBe(1)
+    const { path } = logOf(dir)
+    appendFileSync(path, readFileSync(path).subarray(0, 40))
+    expect((await store.limits.take('key', rate, 1)).remaining).toBe(1)
+    expect((await open().limits.take('key', rate, 1)).remaining).toBe(0)
   })
 
-  test('lose what was counted when a file is damaged, and go on', async () => {
+  test('lose what was counted when a log is damaged or removed, and go on', async () => {
     const { dir, store } = setup()
     await store.limits.take('key', rate, 2)
-    for (const name of readdirSync(join(dir, 'limits'))) writeFileSync(join(dir, 'limits', name), 'x\0nothing')
+    writeFileSync(logOf(dir).path, 'x\0nothing')
     expect((await store.limits.take('key', rate, 1)).remaining).toBe(2)
+    rmSync(logOf(dir).path)
+    expect((await store.limits.take('key', rate, 1)).remaining).toBe(2)
+    expect((await store.limits.take('key', rate, 1)).remaining).toBe(1)
+  })
+
+  test('never meet in a first log that was made anew while the others had gone on', async () => {
+    const { dir, store, open } = setup()
+    await store.limits.take('key', rate, 2)
+    const { name, n, path } = logOf(dir)
+    const late = open()
+    await late.get('-')
+    const list = sync.readdirSync
+    // The late one saw no log; before it makes the first, the others are at the second.
+    vi.spyOn(sync, 'readdirSync')
+      .mockImplementationOnce(list)
+      .mockImplementationOnce(() => {
+        sync.renameSync(path, join(dir, 'limits', `${name}.${n + 1}`))
+        return []
+      })
+    expect((await late.limits.take('key', rate, 1)).remaining).toBe(0)
+    expect(readdirSync(join(dir, 'limits'))).toEqual([`${name}.${n + 1}`])
   })
 
   test('do not keep anybody waiting for a clock that was turned back', async () => {

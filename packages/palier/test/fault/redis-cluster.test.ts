@@ -70,6 +70,28 @@ for (const client of OWN_CLIENTS) {
       expect(keys.sort()).toEqual([...KEYS].sort())
     })
 
+    test('a replica that takes over while every connection stays open is followed, and told before it answers', async () => {
+      const cluster = await start(3, { replicas: true })
+      const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
+      ends.push(() => owned.close())
+      await answers(owned.store)
+      const identity = await owned.store.identity()
+      const key = KEYS.find(each => slotOf(each) < 5000) ?? ''
+      expect(await nodeAt(cluster, 3).ask('CLUSTER FAILOVER')).toBe('+OK')
+      await until('it is the primary', async () =>
+        (await nodeAt(cluster, 3).ask('INFO replication')).includes('role:master'),
+      )
+      await until('the old one knows', async () =>
+        (await nodeAt(cluster, 0).ask('INFO replication')).includes('role:slave'),
+      )
+      expect(owned.losses).toEqual([])
+      const written = owned.store.set(key, recordOf(key), 60_000).then(() => owned.losses.length)
+      expect(await written).toBeGreaterThan(0)
+      await until('it may be used again', () => owned.readies() > 1)
+      expect(await owned.store.identity()).not.toBe(identity)
+      expect(await nodeAt(cluster, 3).ask(`EXISTS palier:{${key}}`)).toBe(':1')
+    })
+
     test('a primary that restarts is found again, with another identity', async () => {
       const cluster = await start(3)
       const owned = openOwned(client, { url: nodeAt(cluster, 1).url })
@@ -141,7 +163,8 @@ for (const client of OWN_CLIENTS) {
       expect((await owned.store.claim(key, { token: 't', ttl: 1000 })).granted).toBe(true)
       expect(await owned.store.commit(key, 't', recordOf(key), 60_000)).toBe(true)
       expect(await to.ask(`EXISTS palier:{${key}}`)).toBe(':1')
-      expect(await owned.store.identity()).not.toBe(identity)
+      await until('the identity is another one', async () => (await owned.store.identity()) !== identity)
+      expect(owned.losses).toEqual([])
     })
 
     test('no text of a key chooses its slot', async () => {

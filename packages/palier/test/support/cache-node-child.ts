@@ -5,6 +5,8 @@ import type { Herd, NodeAnswer, NodeRequest, NodeSetup } from './cache-node.ts'
 /* A process with one cache, which does what the messages of its parent say. See cache-node.ts. */
 const setup = JSON.parse(process.argv[2] ?? '{}') as NodeSetup
 const cache = createCache({ logger: false, ...setup.options })
+const troubles: string[] = []
+cache.on('error', ({ operation, code, message }) => troubles.push(`${operation} ${code} ${message}`))
 
 const factory = (value: unknown, ms: number) => async (): Promise<unknown> => {
   if (setup.loads !== undefined) appendFileSync(setup.loads, `${process.pid}\n`)
@@ -38,6 +40,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   load: (key: string, value: unknown, ms: number) => cache.getOrSet(key, factory(value, ms)),
   herd,
   status: () => Promise.resolve(cache.status()),
+  troubles: () => Promise.resolve(troubles),
 }
 
 process.on('message', (request: NodeRequest) => {

@@ -52,6 +52,8 @@ export interface CacheNode {
   /** So many callers at once, of a factory that takes `ms`. */
   herd(key: string, count: number, value: unknown, ms: number): Promise<Herd>
   status(): Promise<Status>
+  /** Its `error` events so far, each as one line. */
+  troubles(): Promise<readonly string[]>
   kill(signal: NodeJS.Signals): void
   /** Lets the process go: nothing of the test keeps it alive from now on. */
   letGo(): void
@@ -109,6 +111,7 @@ export async function startNode(setup: NodeSetup): Promise<CacheNode> {
     load: (key, value, ms = 0) => ask('load', key, value, ms),
     herd: (key, count, value, ms) => ask('herd', key, count, value, ms),
     status: () => ask('status'),
+    troubles: () => ask('troubles'),
     kill: signal => void child.kill(signal),
     letGo: () => child.disconnect(),
     async stop() {

@@ -236,6 +236,10 @@ export async function startCluster(count: number = 3, options: { replicas?: bool
     }
     for (const node of nodes) await until('the cluster is whole', () => whole(node))
     for (const [i, replica] of nodes.slice(count).entries()) await follow(replica, primaries[i])
+    const replicas = async (node: RedisServer): Promise<number> =>
+      (await node.ask('CLUSTER NODES')).split(/\bslave\b/).length - 1
+    // Nobody votes for a replica it does not know to be one.
+    for (const node of nodes) await until('all know the replicas', async () => (await replicas(node)) === all - count)
     return { nodes, stop }
   } catch (error) {
     await stop()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Backend, type Candidate, detect, type Probe } from '../../src/detect.ts'
+import { type Backend, type Candidate, detect, givenStore, type Probe } from '../../src/detect.ts'
 import { memoryStore } from '../../src/index.ts'
 import { manualClock } from '../../src/testing.ts'
 
@@ -12,8 +12,8 @@ const refused =
   () =>
     Promise.resolve({ ok: false, why, hint: `fix ${why}` })
 
-function candidate(backend: Backend, probe: (budget: number) => Promise<Probe>): Candidate {
-  return { backend, probe, open: () => (backend === 'memory' ? undefined : memoryStore()) }
+function candidate(backend: Backend, probe: (budget: number) => Promise<Probe>, wanted = false): Candidate {
+  return { backend, wanted, probe, open: () => (backend === 'memory' ? undefined : memoryStore()) }
 }
 
 const memory = candidate('memory', found('always there'))
@@ -105,6 +105,7 @@ describe('the search for a backend', () => {
   test('a backend that proves itself and then cannot be opened is passed over like one that was refused', async () => {
     const breaking: Candidate = {
       backend: 'redis',
+      wanted: true,
       probe: found('there'),
       open() {
         throw new Error('options are wrong')
@@ -113,5 +114,61 @@ describe('the search for a backend', () => {
     const { backend, trace } = await detect([breaking, memory], 'auto', manualClock(), 900)
     expect(backend).toBe('memory')
     expect(trace[0]).toMatchObject({ backend: 'redis', outcome: 'refused', why: 'options are wrong' })
+  })
+
+  test('gives every place in order, the chosen one open and nothing else', async () => {
+    const opened: string[] = []
+    const counted = (backend: Backend, probe: () => Promise<Probe>): Candidate => ({
+      ...candidate(backend, probe),
+      open: () => (opened.push(backend), backend === 'memory' ? undefined : memoryStore()),
+    })
+    const list = [counted('redis', refused('down')), counted('filesystem', found('x')), counted('memory', found('y'))]
+    const { places, chosen, store } = await detect(list, 'auto', manualClock(), 900)
+    expect(places.map(one => one.backend)).toEqual(['redis', 'filesystem', 'memory'])
+    expect(chosen).toBe(1)
+    expect(opened).toEqual(['filesystem'])
+    expect(places.map(one => one.opened?.store)).toEqual([undefined, store, undefined])
+    expect(places.every(one => one.owned)).toBe(true)
+    await store?.close()
+  })
+
+  test('a place is wanted when the configuration names the backend, or what it needs', async () => {
+    const list = [candidate('redis', refused('down'), true), candidate('filesystem', refused('full')), memory]
+    const auto = await detect(list, 'auto', manualClock(), 900)
+    expect(auto.places.map(one => one.wanted)).toEqual([true, false, false])
+    const named = await detect(list, 'filesystem', manualClock(), 900)
+    expect(named.places.map(one => [one.backend, one.wanted])).toEqual([
+      ['filesystem', true],
+      ['memory', false],
+    ])
+  })
+
+  test('a place proves itself by its probe, without being opened', async () => {
+    let there = false
+    let opened = 0
+    const late: Candidate = {
+      backend: 'redis',
+      wanted: false,
+      probe: () => (there ? found('there')() : refused('not yet')()),
+      open: () => (opened++, memoryStore()),
+    }
+    const { places } = await detect([late, memory], 'auto', manualClock(), 900)
+    await expect(places[0]?.prove()).rejects.toMatchObject({
+      code: 'PALIER_STORE_FAILED',
+      message: 'redis was refused: not yet',
+    })
+    there = true
+    await expect(places[0]?.prove()).resolves.toBeUndefined()
+    expect(opened).toBe(0)
+  })
+
+  test('a store that was given is the only place, open, wanted, and not ours to close', async () => {
+    const store = memoryStore()
+    expect(givenStore(store)).toMatchObject({
+      backend: 'custom',
+      chosen: 0,
+      places: [{ backend: 'custom', wanted: true, owned: false, opened: { store } }],
+    })
+    await store.close()
   })
 })

@@ -70,17 +70,18 @@ describe('the log', () => {
     expect(operations).toEqual(expect.arrayContaining(['get', 'delete', 'set']))
   })
 
-  test('an outage and its end are a line each: DEGRADED warns, HEALTHY informs', async () => {
+  test('an outage and its end are a line each: DEGRADED warns, WARMING and HEALTHY inform', async () => {
     const { cache, clock, store, lines } = broken()
     await cache.ready()
     store.fail('*')
     for (let i = 0; i < 100; i++) await cache.get('k')
     store.heal()
-    await clock.advance(1000)
+    await clock.advance(5000)
     await cache.get('k')
     const states = [...lines.warn, ...lines.info].filter(line => line.startsWith('[CACHE] '))
     expect(states.filter(line => line.startsWith('[CACHE] shop: DEGRADED: '))).toHaveLength(1)
-    expect(lines.info.at(-1)).toBe('[CACHE] shop: HEALTHY: the store answers again')
+    expect(states.filter(line => line.startsWith('[CACHE] shop: WARMING: memory answers again'))).toHaveLength(1)
+    expect(lines.info.at(-1)).toBe('[CACHE] shop: HEALTHY: the store answers')
     expect(lines.warn.filter(line => line.includes('HEALTHY'))).toEqual([])
   })
 
@@ -129,7 +130,7 @@ describe('the log', () => {
     const cache = createCache({ clock, store, logger: { warn: throwing, info: throwing } })
     await cache.ready()
     store.fail('*')
-    for (let i = 0; i < 5; i++) expect(await cache.getOrSet('k', () => i)).toBe(i)
+    for (let i = 0; i < 5; i++) expect(await cache.getOrSet(`k${i}`, () => i)).toBe(i)
     await cache.close()
   })
 

@@ -9,7 +9,7 @@ import { pair } from '../support/caches.ts'
 
 describe('a message', () => {
   test('comes out as it went in, whatever the names', () => {
-    const kind = fc.constantFrom('keys' as const, 'stamps' as const, 'made' as const)
+    const kind = fc.constantFrom('keys' as const, 'stamps' as const, 'made' as const, 'flush' as const)
     const names = fc.array(fc.string({ unit: 'grapheme' }))
     fc.assert(
       fc.property(kind, names, (of, list) => {
@@ -110,7 +110,7 @@ describe('the bus', () => {
     expect(await b.get('k')).toBe(1)
     link.trusted = false
     link.deaf = true
-    expect(b.status().tiers[0]).toEqual({ name: 'memory', role: 'near', state: 'in doubt' })
+    expect(b.status().tiers[0]).toEqual({ name: 'memory', role: 'near', state: 'in doubt', used: true })
     await a.set('k', 2)
     expect(await b.get('k')).toBe(2)
     expect(await b.getMany(['k'])).toEqual([2])

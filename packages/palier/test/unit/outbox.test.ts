@@ -1,7 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Cache, type CacheOptions, createCache, memoryStore } from '../../src/index.ts'
-import { createOutbox, type Delivery, type Outbox } from '../../src/outbox.ts'
+import { PalierError } from '../../src/errors.ts'
+import { entryKey, entryId, NAMESPACE, tagStamp, typeStamp } from '../../src/key.ts'
+import { createOutbox, type Outbox, type OutboxParts, type Ticket } from '../../src/outbox.ts'
 import type { SharedStore } from '../../src/store.ts'
+import { FLUSH_TARGET, keyTarget, patternTarget, stampTarget, WIDEST, widened } from '../../src/targets.ts'
 import { type FaultyStore, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
 import { type Gate, gate } from '../support/caches.ts'
 
@@ -293,72 +297,288 @@ describe('a message that could not be sent', () => {
   )
 })
 
-const HOOKS = { usable: () => true, changed: () => undefined }
+const keyOf = (type: string, key: string): string => keyTarget(entryKey('n', type, entryId(key)))
+const fullOf = (type: string, key: string): string => entryKey('n', type, entryId(key))
 
-/** A delivery that failed at its first try. */
-function wait(outbox: Outbox, target: string, deliver: Delivery): void {
-  outbox.put(target, deliver)
-  outbox.failed(target, deliver)
+interface Room {
+  readonly outbox: Outbox
+  readonly clock: ManualClock
+  /** What was delivered, call by call. */
+  readonly told: (readonly string[])[]
+  /** What the ring of acknowledged invalidations was given. */
+  readonly remembered: string[]
+  readonly recorded: (readonly string[])[]
+  readonly begun: string[]
+  readonly done: string[]
+  /** The size of the outbox each time it said that it changed. */
+  readonly sizes: number[]
 }
 
+/** An outbox alone, whose deliveries all succeed unless said otherwise. */
+function room(given: Partial<OutboxParts> = {}): Room {
+  const clock = manualClock()
+  const lists = { told: [], remembered: [], recorded: [], begun: [], done: [], sizes: [] }
+  const made: Omit<Room, 'outbox'> = { clock, ...lists }
+  const outbox: Outbox = createOutbox({
+    clock,
+    namespace: 'n',
+    recents: {
+      add: targets => void made.remembered.push(...targets),
+      freeze: () => undefined,
+      thaw: () => undefined,
+      within: () => [],
+    },
+    max: 1000,
+    begin: targets => void made.begun.push(...targets),
+    done: targets => void made.done.push(...targets),
+    reachable: () => true,
+    isRefusal: error => error instanceof PalierError && error.code === 'PALIER_STORE_REFUSED',
+    record: targets => Promise.resolve(void made.recorded.push(targets)),
+    changed: () => void made.sizes.push(outbox.size),
+    without: new Set(),
+    ...given,
+    async deliver(targets) {
+      made.told.push(targets)
+      await given.deliver?.(targets)
+    },
+  })
+  return { ...made, outbox }
+}
+
+/** A delivery that failed at its first try. */
+function wait({ outbox }: Room, ...targets: string[]): Promise<void> {
+  return outbox.failed(outbox.put(targets))
+}
+
+const down = (): Promise<never> => Promise.reject(new PalierError('PALIER_STORE_FAILED', 'down'))
+const refuse = (): Promise<never> => Promise.reject(new PalierError('PALIER_STORE_REFUSED', 'read-only'))
+const A = keyOf('user', 'a')
+const B = keyOf('user', 'b')
+const TAG = stampTarget(tagStamp('t'))
+
 describe('the outbox', () => {
-  test('keeps one delivery per target, the newest', async () => {
-    const clock = manualClock()
-    const outbox = createOutbox(clock, HOOKS)
-    const done: number[] = []
-    wait(outbox, 'k', () => Promise.resolve(void done.push(1)))
-    wait(outbox, 'k', () => Promise.resolve(void done.push(2)))
-    expect(outbox.size).toBe(1)
-    await clock.advance(500)
-    expect(done).toEqual([2])
-    expect(outbox.size).toBe(0)
-    expect(clock.pending()).toBe(0)
+  test('keeps one entry per target, delivered once', async () => {
+    const at = room()
+    await wait(at, A)
+    await wait(at, A)
+    expect(at.outbox.size).toBe(1)
+    await at.clock.advance(500)
+    expect(at.told).toEqual([[A]])
+    expect(at.outbox.size).toBe(0)
+    expect(at.remembered).toEqual([A])
+    expect(at.clock.pending()).toBe(0)
   })
 
-  test('a delivery put while its predecessor is under way is made too', async () => {
-    const clock = manualClock()
-    const outbox = createOutbox(clock, HOOKS)
-    const first = gate<void>()
-    const done: string[] = []
-    wait(outbox, 'k', async () => {
-      await first.promise
-      done.push('first')
-    })
-    await clock.advance(500)
-    wait(outbox, 'k', () => Promise.resolve(void done.push('second')))
-    first.open()
-    await clock.advance(1000)
-    expect(done).toEqual(['first', 'second'])
-    expect(outbox.has('k')).toBe(false)
+  test('what was put is not believed from then on, and counts as waiting only once it failed', async () => {
+    const at = room()
+    const tickets = at.outbox.put([A, TAG])
+    expect(at.begun).toEqual([A, TAG])
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    expect(at.outbox.hasKey(fullOf('user', 'b'), 'user')).toBe(false)
+    expect(at.outbox.hasStamp(tagStamp('t'))).toBe(true)
+    expect(at.outbox.size).toBe(0)
+    at.outbox.delivered(tickets)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(false)
+    expect(at.outbox.hasStamp(tagStamp('t'))).toBe(false)
+    expect(at.remembered).toEqual([A, TAG])
+    expect(at.done).toEqual([A, TAG])
+    expect(at.recorded).toEqual([])
+    expect(at.sizes).toEqual([])
   })
 
-  test('one target that can never be delivered does not hold up the others', async () => {
-    const clock = manualClock()
-    const outbox = createOutbox(clock, HOOKS)
-    let delivered = false
-    wait(outbox, 'bad', () => Promise.reject(new Error('never')))
-    wait(outbox, 'good', () => Promise.resolve(void (delivered = true)))
-    await clock.advance(5000)
-    expect(delivered).toBe(true)
-    outbox.close()
+  test('the acknowledgement of an older put leaves the newer one', async () => {
+    const at = room()
+    const older = at.outbox.put([A])
+    const newer = at.outbox.put([A])
+    at.outbox.delivered(older)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    await at.outbox.failed(newer)
+    expect(at.outbox.size).toBe(1)
+  })
+
+  test('the failure of an older put is of no account once a newer one was acknowledged', async () => {
+    const at = room()
+    const older = at.outbox.put([A])
+    at.outbox.delivered(at.outbox.put([A]))
+    await at.outbox.failed(older)
+    expect(at.outbox.size).toBe(0)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(false)
+  })
+
+  test('a target put again while its delivery is under way stays', async () => {
+    const answer = gate<void>()
+    const at = room({ deliver: () => answer.promise })
+    await wait(at, A)
+    await at.clock.advance(500)
+    const again = at.outbox.put([A])
+    answer.open()
+    await at.clock.advance(0)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    await at.outbox.failed(again)
+    await at.clock.advance(1000)
+    expect(at.told).toEqual([[A], [A]])
+    expect(at.outbox.size).toBe(0)
+  })
+
+  test('a target taken while its delivery is under way is delivered once more: the answer may be of the server before', async () => {
+    const answer = gate<void>()
+    const at = room({ deliver: () => answer.promise })
+    await wait(at, A)
+    await at.clock.advance(500)
+    at.outbox.take([A])
+    answer.open()
+    await at.clock.advance(0)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    await at.clock.advance(1000)
+    expect(at.told).toEqual([[A], [A]])
+  })
+
+  test('delivers keys first, 500 at once, then stamps, then patterns and the flush', async () => {
+    const at = room({ max: 10_000 })
+    const keys = Array.from({ length: 501 }, (_, i) => keyOf('user', `${i}`))
+    const stamps = Array.from({ length: 101 }, (_, i) => stampTarget(tagStamp(`${i}`)))
+    const patterns = [patternTarget({ glob: 'a*', type: undefined }), patternTarget({ glob: 'b*', type: 'user' })]
+    await wait(at, FLUSH_TARGET, ...patterns, ...stamps, ...keys)
+    expect(await at.outbox.drain()).toBe(true)
+    expect(at.told.map(one => one.length)).toEqual([500, 1, 100, 1, 1, 1, 1])
+    expect(at.told.flat()).toEqual([...keys, ...stamps, ...patterns, FLUSH_TARGET])
+    expect(at.outbox.size).toBe(0)
+  })
+
+  test('a target of a kind this version does not know is delivered too, and holds nobody up', async () => {
+    const at = room()
+    at.outbox.take(['x:of the future'])
+    expect(await at.outbox.drain()).toBe(true)
+    expect(at.told).toEqual([['x:of the future']])
+    expect(at.outbox.size).toBe(0)
+  })
+
+  test('what the store refuses does not hold up the other kinds', async () => {
+    const at = room({ deliver: targets => (targets[0]?.startsWith('k:') ? refuse() : Promise.resolve()) })
+    await wait(at, A, TAG, patternTarget({ glob: 'a*', type: undefined }), FLUSH_TARGET)
+    expect(await at.outbox.drain()).toBe(false)
+    expect(at.told.map(one => one[0]?.slice(0, 2))).toEqual(['k:', 's:', 'p:', 'fl'])
+    expect(at.outbox.size).toBe(1)
+    await at.clock.advance(1000)
+    expect(at.told.filter(one => one[0] === A).length).toBeGreaterThanOrEqual(2)
+    at.outbox.close()
+  })
+
+  test('a store that fails ends the run, and what waits is tried again while it can be reached', async () => {
+    let failing = true
+    const at = room({ deliver: () => (failing ? down() : Promise.resolve()) })
+    await wait(at, A, TAG)
+    await expect(at.outbox.drain()).rejects.toThrow('down')
+    expect(at.told).toEqual([[A]])
+    expect(at.outbox.size).toBe(2)
+    failing = false
+    await at.clock.advance(500)
+    expect(at.outbox.size).toBe(0)
+    expect(at.clock.pending()).toBe(0)
+  })
+
+  test('a store that cannot be reached is not tried, and needs no timer', async () => {
+    let reachable = false
+    const at = room({ reachable: () => reachable })
+    await wait(at, A)
+    await at.clock.advance(5000)
+    expect(at.told).toEqual([])
+    expect(at.clock.pending()).toBe(0)
+    reachable = true
+    expect(await at.outbox.drain()).toBe(true)
+    expect(at.told).toEqual([[A]])
+  })
+
+  test('those who drain at once share one run', async () => {
+    const answer = gate<void>()
+    const at = room({ deliver: () => answer.promise })
+    await wait(at, A)
+    const runs = [at.outbox.drain(), at.outbox.drain()]
+    answer.open()
+    expect(await Promise.all(runs)).toEqual([true, true])
+    expect(at.told).toEqual([[A]])
+  })
+
+  test('dropped for a write in its place, unless it was put again since', async () => {
+    const at = room()
+    await wait(at, A)
+    const before = at.outbox.find(A)
+    at.outbox.drop(before)
+    expect(at.outbox.size).toBe(0)
+    expect(at.outbox.find(A)).toBeUndefined()
+    await wait(at, A)
+    const older = at.outbox.find(A)
+    at.outbox.put([A])
+    at.outbox.drop(older)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    at.outbox.drop(undefined)
+    at.outbox.close()
+  })
+
+  test('cleared, it knows nothing any more', async () => {
+    const at = room()
+    await wait(at, A, TAG)
+    at.outbox.put([B])
+    at.outbox.clear()
+    expect(at.outbox.size).toBe(0)
+    expect(at.outbox.oldestAt).toBeUndefined()
+    for (const key of ['a', 'b']) expect(at.outbox.hasKey(fullOf('user', key), 'user')).toBe(false)
+    expect(at.outbox.hasStamp(tagStamp('t'))).toBe(false)
+    expect(at.done).toEqual(expect.arrayContaining([A, B, TAG]))
+    expect(at.sizes).toEqual([2, 0])
+    await at.clock.advance(5000)
+    expect(at.told).toEqual([])
+  })
+
+  test('says when something waits, and when nothing does any more', async () => {
+    const at = room()
+    await wait(at, A)
+    await wait(at, B)
+    expect(at.sizes).toEqual([1])
+    await at.outbox.drain()
+    expect(at.sizes).toEqual([1, 0])
+  })
+
+  test('what was taken waits, is delivered and is not recorded', async () => {
+    const at = room()
+    at.outbox.take([A, TAG])
+    expect(at.begun).toEqual([A, TAG])
+    expect(at.outbox.size).toBe(2)
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    expect(await at.outbox.drain()).toBe(true)
+    expect(at.told).toEqual([[A], [TAG]])
+    expect(at.remembered).toEqual([A, TAG])
+    expect(at.recorded).toEqual([])
+  })
+
+  test('each target is recorded once for as long as it waits, before its failure is answered', async () => {
+    const disk = gate<void>()
+    const recorded: (readonly string[])[] = []
+    const at = room({ record: targets => (recorded.push(targets), disk.promise) })
+    let answered = false
+    const failing = wait(at, A, TAG).then(() => (answered = true))
+    await at.clock.advance(0)
+    expect({ recorded, answered }).toEqual({ recorded: [[A, TAG]], answered: false })
+    disk.open()
+    await failing
+    await wait(at, A)
+    expect(recorded).toEqual([[A, TAG]])
+    await at.outbox.drain()
+    await wait(at, A)
+    expect(recorded).toEqual([[A, TAG], [A]])
+    at.outbox.close()
   })
 
   test('closed, it tries no more and leaves no timer', async () => {
-    const clock = manualClock()
-    const outbox = createOutbox(clock, HOOKS)
-    let tries = 0
-    const failing = (): Promise<void> => {
-      tries++
-      return Promise.reject(new Error('down'))
-    }
-    wait(outbox, 'k', failing)
-    await clock.advance(1100)
-    expect(tries).toBe(2)
-    outbox.close()
-    wait(outbox, 'l', failing)
-    await clock.advance(5000)
-    expect(tries).toBe(2)
-    expect(clock.pending()).toBe(0)
+    const at = room({ deliver: down })
+    await wait(at, A)
+    await at.clock.advance(1100)
+    expect(at.told).toHaveLength(2)
+    at.outbox.close()
+    await wait(at, B)
+    await at.clock.advance(5000)
+    expect(at.told).toHaveLength(2)
+    expect(at.clock.pending()).toBe(0)
   })
 
   test('what waits at close is tried once more', async () => {
@@ -368,5 +588,249 @@ describe('the outbox', () => {
     await at.a.delete('k')
     await at.a.close()
     expect(await at.b.get('k')).toBeUndefined()
+  })
+})
+
+describe('more than an outbox holds one by one', () => {
+  const USER = stampTarget(typeStamp('user'))
+  const PAGE = stampTarget(typeStamp('page'))
+
+  test('the keys become their types; whoever reads one of the type passes the store over', async () => {
+    const at = room({ max: 3 })
+    await wait(at, A, B, keyOf('page', 'a'))
+    expect(at.outbox.size).toBe(3)
+    await wait(at, keyOf('user', 'c'))
+    expect(at.outbox.size).toBe(2)
+    for (const key of ['a', 'c', 'never deleted']) {
+      expect(at.outbox.hasKey(fullOf('user', key), 'user')).toBe(true)
+    }
+    expect(at.outbox.hasKey(fullOf('search', 'a'), 'search')).toBe(false)
+    expect(at.outbox.hasStamp(typeStamp('user'))).toBe(true)
+    // A type that stands for keys kills like one that was deleted.
+    expect(at.begun).toEqual(expect.arrayContaining([USER, PAGE]))
+    expect(await at.outbox.drain()).toBe(true)
+    expect(at.told).toEqual([[USER, PAGE]])
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(false)
+  })
+
+  test('too many groups become the namespace', async () => {
+    const at = room({ max: 3 })
+    await wait(at, ...['1', '2', '3', '4'].map(tag => stampTarget(tagStamp(tag))))
+    expect(at.outbox.size).toBe(1)
+    expect(at.outbox.hasStamp(NAMESPACE)).toBe(true)
+    expect(at.outbox.hasKey(fullOf('any', 'key'), 'any')).toBe(true)
+    await wait(at, A, TAG, patternTarget({ glob: '*', type: undefined }))
+    expect(at.outbox.size).toBe(1)
+    await at.outbox.drain()
+    expect(at.told).toEqual([[WIDEST]])
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(false)
+  })
+
+  test('groups beside keys that became types are recorded too', async () => {
+    const at = room({ max: 3 })
+    await wait(at, A, B)
+    await wait(at, keyOf('user', 'c'), TAG)
+    expect(at.outbox.size).toBe(2)
+    const lines = at.recorded.flat()
+    expect(lines).toContain(USER)
+    expect(lines).toContain(TAG)
+    at.outbox.close()
+  })
+
+  test('the oldest is as old as the oldest that it stands for', async () => {
+    const at = room({ max: 2, reachable: () => false })
+    const since = at.clock.wall()
+    await wait(at, A)
+    await at.clock.advance(1000)
+    await wait(at, TAG)
+    await at.clock.advance(1000)
+    await wait(at, B)
+    expect(at.outbox.size).toBe(2)
+    expect(at.outbox.oldestAt).toBe(since)
+  })
+
+  test('what a wider one stands for that is on its way already is not done with that delivery', async () => {
+    const answer = gate<void>()
+    let slow = true
+    const at = room({ deliver: () => (slow ? answer.promise : Promise.resolve()) })
+    await wait(at, USER)
+    const run = at.outbox.drain()
+    // Deleted after the new stamp went out: what was stored in between carries that stamp.
+    await wait(at, A)
+    slow = false
+    answer.open()
+    await run
+    expect(at.outbox.hasKey(fullOf('user', 'a'), 'user')).toBe(true)
+    await at.clock.advance(1000)
+    expect(at.outbox.size).toBe(0)
+    expect(at.told.length).toBe(2)
+  })
+
+  test('keys that became a type while their delivery was under way: the type goes out all the same', async () => {
+    const answer = gate<void>()
+    let slow = true
+    const at = room({ max: 2, deliver: () => (slow ? answer.promise : Promise.resolve()) })
+    await wait(at, A, B)
+    const run = at.outbox.drain()
+    await wait(at, keyOf('user', 'c'))
+    slow = false
+    answer.open()
+    await run
+    expect(at.told).toContainEqual([USER])
+    expect(at.outbox.size).toBe(0)
+  })
+})
+
+/** What one of the actors does: the callers who delete or set, the drain, and the store that answers. */
+type Act =
+  | { readonly do: 'put' | 'set' | 'take'; readonly target: number }
+  | { readonly do: 'failed' | 'delivered' | 'setAcked'; readonly which: number }
+  | { readonly do: 'drain' }
+  | { readonly do: 'answer'; readonly how: 'ok' | 'refused' | 'failed' }
+
+const TARGETS = [
+  ...['a', 'b'].map(key => keyOf('user', key)),
+  keyOf('page', 'a'),
+  stampTarget(typeStamp('user')),
+  stampTarget(tagStamp('t')),
+  patternTarget({ glob: '*', type: undefined }),
+  WIDEST,
+]
+/** The first so many are keys. */
+const KEYS = 3
+
+const acts = (kinds: readonly Act['do'][]): fc.Arbitrary<Act> => {
+  const target = fc.nat(TARGETS.length - 1)
+  const which = fc.nat(5)
+  const all: Readonly<Record<Act['do'], fc.Arbitrary<Act>>> = {
+    put: fc.record({ do: fc.constant('put'), target }),
+    set: fc.record({ do: fc.constant('set'), target: fc.nat(KEYS - 1) }),
+    take: fc.record({ do: fc.constant('take'), target }),
+    failed: fc.record({ do: fc.constant('failed'), which }),
+    delivered: fc.record({ do: fc.constant('delivered'), which }),
+    setAcked: fc.record({ do: fc.constant('setAcked'), which }),
+    drain: fc.constant({ do: 'drain' }),
+    answer: fc.record({ do: fc.constant('answer'), how: fc.constantFrom('ok', 'refused', 'failed') }),
+  }
+  return fc.oneof(...kinds.map(kind => all[kind]))
+}
+
+interface Underway {
+  readonly targets: readonly string[]
+  readonly startedAt: number
+  readonly answer: Gate<void>
+}
+
+/** The outbox beside a model that knows, for every target, the last deletion that no delivery begun after it has covered. */
+function beside(max: number) {
+  let now = 0
+  const dirty = new Map<string, number>()
+  const underway: Underway[] = []
+  const tickets: { ticket: Ticket; at: number }[] = []
+  const sets: { target: string; ticket: Ticket | undefined; at: number }[] = []
+  const journal = new Set<string>()
+  const at = room({
+    max,
+    deliver(targets) {
+      const answer = gate<void>()
+      underway.push({ targets, startedAt: ++now, answer })
+      return answer.promise
+    },
+    record: targets => Promise.resolve(targets.forEach(target => journal.add(target))),
+    changed() {
+      if (at.outbox.size === 0) journal.clear()
+    },
+  })
+  const covers = (wide: string, target: string): boolean =>
+    wide === target || wide === WIDEST || wide === widened('n', target)
+  const acknowledge = (delivered: string, startedAt: number): void => {
+    for (const [target, since] of dirty) if (since <= startedAt && covers(delivered, target)) dirty.delete(target)
+  }
+  const passedOver = (target: string): boolean => {
+    if (at.outbox.find(target) !== undefined || at.outbox.find(WIDEST) !== undefined) return true
+    return at.outbox.find(widened('n', target)) !== undefined
+  }
+  const act = async (one: Act): Promise<void> => {
+    if (one.do === 'put' || one.do === 'set' || one.do === 'take') {
+      const target = TARGETS[one.target] ?? WIDEST
+      now++
+      if (one.do === 'set') sets.push({ target, ticket: at.outbox.find(target), at: now })
+      else {
+        dirty.set(target, now)
+        if (one.do === 'take') at.outbox.take([target])
+        else tickets.push(...at.outbox.put([target]).map(ticket => ({ ticket, at: now })))
+      }
+    } else if (one.do === 'drain') at.outbox.drain().catch(() => undefined)
+    else if (one.do === 'answer') {
+      const call = underway.shift()
+      if (one.how === 'ok') for (const target of call?.targets ?? []) acknowledge(target, call?.startedAt ?? 0)
+      if (one.how === 'ok') call?.answer.open()
+      else call?.answer.fail(new PalierError(one.how === 'refused' ? 'PALIER_STORE_REFUSED' : 'PALIER_STORE_FAILED', ''))
+    } else if (one.do === 'setAcked') {
+      const [set] = sets.splice(one.which % Math.max(1, sets.length), 1)
+      if (set !== undefined) {
+        at.outbox.drop(set.ticket)
+        const since = dirty.get(set.target)
+        if (since !== undefined && since <= set.at) dirty.delete(set.target)
+      }
+    } else {
+      const [call] = tickets.splice(one.which % Math.max(1, tickets.length), 1)
+      if (call !== undefined && one.do === 'failed') await at.outbox.failed([call.ticket])
+      if (call !== undefined && one.do === 'delivered') {
+        at.outbox.delivered([call.ticket])
+        acknowledge(call.ticket.target, call.at)
+      }
+    }
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  const finish = async (): Promise<void> => {
+    while (tickets.length > 0) await act({ do: 'failed', which: 0 })
+    for (let tries = 0; at.outbox.size > 0 && tries < 100; tries++) {
+      at.outbox.drain().catch(() => undefined)
+      for (let calls = 0; calls < 10; calls++) await act({ do: 'answer', how: 'ok' })
+    }
+  }
+  return { at, act, finish, dirty, passedOver, journal, tickets }
+}
+
+describe('whatever happens in whatever order', () => {
+  const ALL: readonly Act['do'][] = ['put', 'failed', 'failed', 'delivered', 'drain', 'answer', 'answer', 'set', 'setAcked']
+
+  test('what was deleted and not acknowledged since is passed over, and nothing is dirty once nothing waits', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(acts(ALL), { maxLength: 40, size: 'max' }), async (max, list) => {
+        const { at, act, finish, dirty, passedOver } = beside(max)
+        for (const one of list) {
+          await act(one)
+          for (const target of dirty.keys()) expect({ target, passed: passedOver(target) }).toEqual({ target, passed: true })
+          expect(at.outbox.size).toBeLessThanOrEqual(max)
+        }
+        await finish()
+        expect(at.outbox.size).toBe(0)
+        expect([...dirty.keys()]).toEqual([])
+        at.outbox.close()
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('the journal holds each that waits, or something wider', async () => {
+    const kinds: readonly Act['do'][] = ['put', 'failed', 'failed', 'drain', 'answer', 'set', 'setAcked']
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(acts(kinds), { maxLength: 40, size: 'max' }), async (max, list) => {
+        const { at, act, dirty, journal, tickets } = beside(max)
+        for (const one of list) {
+          await act(one)
+          const open = new Set(tickets.map(({ ticket }) => ticket.target))
+          for (const target of dirty.keys()) {
+            if (open.has(target)) continue
+            const written = [target, widened('n', target), WIDEST].some(line => journal.has(line))
+            expect({ target, written }).toEqual({ target, written: true })
+          }
+        }
+        at.outbox.close()
+      }),
+      { numRuns: 1000 },
+    )
   })
 })

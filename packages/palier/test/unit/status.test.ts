@@ -13,7 +13,7 @@ describe('status', () => {
       enabled: true,
       backend: 'memory',
       state: 'HEALTHY',
-      tiers: [{ name: 'memory', role: 'near', state: 'up' }],
+      tiers: [{ name: 'memory', role: 'near', state: 'up', used: true }],
       outbox: { pending: 0 },
       processes: 1,
       staleBound: 0,
@@ -32,8 +32,8 @@ describe('status', () => {
       why: 'a store was given',
       processes: 2,
       tiers: [
-        { name: 'memory', role: 'near', state: 'up' },
-        { name: 'memory', role: 'shared', state: 'up' },
+        { name: 'memory', role: 'near', state: 'up', used: true },
+        { name: 'memory', role: 'shared', state: 'up', used: true, reason: 'the store answers' },
       ],
     })
   })
@@ -56,6 +56,53 @@ describe('status', () => {
     const failedAt = clock.wall()
     await clock.advance(700)
     expect(cache.status()).toMatchObject({ state: 'DEGRADED', since: failedAt })
+    await cache.close()
+  })
+
+  test('the backend is what is in use now, and each tier says since when it is how it is', async () => {
+    const clock = manualClock()
+    const store = faulty(memoryStore({ clock }))
+    const cache = createCache({ logger: false, clock, store })
+    const { tiers } = await cache.ready()
+    const startedAt = clock.wall()
+    expect(tiers[1]).toEqual({
+      name: 'memory',
+      role: 'shared',
+      state: 'up',
+      used: true,
+      reason: 'the store answers',
+      since: startedAt,
+    })
+    await clock.advance(5000)
+    store.fail('*')
+    await cache.get('k')
+    const during = cache.status()
+    expect(during).toMatchObject({ backend: 'memory', staleBound: 10_000 })
+    expect(during.tiers[1]).toMatchObject({ state: 'open', used: false, since: startedAt + 5000 })
+    expect(during.tiers[1]?.reason).toContain('as the test asked')
+    expect(during.tiers[1]?.nextTryIn).toBeGreaterThan(0)
+    expect(during.tiers[1]?.nextTryIn).toBeLessThanOrEqual(50)
+    store.heal()
+    await clock.advance(5000)
+    expect(cache.status()).toMatchObject({ backend: 'custom', staleBound: 0 })
+    expect(cache.status().tiers[1]).not.toHaveProperty('nextTryIn')
+    await cache.close()
+  })
+
+  test('says since when the oldest deletion waits', async () => {
+    const clock = manualClock()
+    const store = faulty(memoryStore({ clock }))
+    const cache = createCache({ logger: false, clock, store })
+    expect((await cache.ready()).outbox).toEqual({ pending: 0 })
+    store.fail('*')
+    const since = clock.wall()
+    await cache.delete('a')
+    await clock.advance(3000)
+    await cache.delete('b')
+    expect(cache.status().outbox).toEqual({ pending: 2, oldestAt: since })
+    store.heal()
+    await clock.advance(3000)
+    expect(cache.status().outbox).toEqual({ pending: 0 })
     await cache.close()
   })
 

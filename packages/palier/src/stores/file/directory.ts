@@ -27,8 +27,10 @@ function make(dir: string): boolean {
     fs.mkdirSync(dir, DIR_MODE)
     return true
   } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false
-    throw error
+    if (!isErrno(error, 'EEXIST')) throw error
+    // What is written through a link put here would land elsewhere.
+    if (fs.lstatSync(dir).isDirectory()) return false
+    throw new PalierError('PALIER_STORE_FAILED', `${dir} is not a directory: the store will not write through it`)
   }
 }
 

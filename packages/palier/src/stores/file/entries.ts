@@ -3,16 +3,14 @@ import { PalierError } from '../../errors.ts'
 import { recordHead } from '../../record.ts'
 import type { Claim, Claimed, StoredRecord } from '../../store.ts'
 import { BudgetError, faultOf, isErrno } from './errors.ts'
-import { CREATE, type FileIo, type Maybe, type Parse } from './io.ts'
-import { diskBytes, encodeFrame, FRAME_BYTES, type Layout, openFrame, shardOf } from './layout.ts'
+import type { Hidden } from './hidden.ts'
+import { CREATE, type FileIo, type Maybe } from './io.ts'
+import { diskBytes, encodeFrame, FRAME_BYTES, type Layout, shardOf } from './layout.ts'
 import type { Leases } from './lease.ts'
 import type { Budget, Ledger } from './ledger.ts'
-
-/** Where an entry is kept. */
-export interface Place {
-  readonly key: string
-  readonly path: string
-}
+import { createReader, createStamps, type Place } from './reader.ts'
+import { createSuspension } from './suspension.ts'
+import type { Times } from './times.ts'
 
 /**
  * The operations on one entry, as `SharedStore` tells them, for one process among several: see lease.ts for why they
@@ -25,8 +23,6 @@ export interface Entries {
   commit(place: Place, token: string, bytes: Uint8Array, ttl: number): Promise<boolean>
   set(place: Place, bytes: Uint8Array, ttl: number): Promise<void>
   remove(place: Place): Promise<void>
-  /** The directory was made again. */
-  forgetShards(): void
   /** A sweep made room: writes are tried again at once. */
   roomMade(): void
 }
@@ -37,6 +33,8 @@ export interface EntriesOptions {
   readonly leases: Leases
   readonly ledger: Pick<Ledger, 'take' | 'give'>
   readonly clock: Clock
+  readonly times: Times
+  readonly hidden: Hidden
   readonly budget: Budget
   /** Makes the directories of the store again. */
   readonly reopen: () => Promise<unknown>
@@ -45,47 +43,36 @@ export interface EntriesOptions {
   readonly makeRoom: () => void
 }
 
-/** No write is tried for this long after the disk was full, unless a sweep made room before. */
-const FULL_PAUSE = 1_000
 /** Beyond this many meetings with other writers in the very same instant, the others are simply the newer ones. */
 const ATTEMPTS = 32
 const CLAIM_ATTEMPTS = 8
-/** Entries whose access stamp is remembered as fresh; two of one slot are stamped more often than need be. */
-const STAMP_SLOTS = 8192
-
-/** The system's time, in seconds, when the stamp of `path` may be older than a minute; else undefined. */
-function createStamps(): (path: string) => number | undefined {
-  const slots = new Int32Array(STAMP_SLOTS)
-  return path => {
-    const now = Date.now()
-    const minute = Math.floor(now / 60_000) & 0xfff
-    const slot = Number.parseInt(path.slice(-4), 16) & (STAMP_SLOTS - 1)
-    const mark = (Number.parseInt(path.slice(-9, -4), 16) << 12) | minute
-    if (slots[slot] === mark) return undefined
-    slots[slot] = mark
-    return now / 1000
-  }
-}
-
 export function createEntries(options: EntriesOptions): Entries {
-  const { io, layout, leases, ledger, clock, budget, noteFault } = options
-  const knownShards = new Set<string>()
+  const { io, layout, leases, ledger, clock, times, hidden, budget, noteFault } = options
   const stampNow = createStamps()
-  let fullUntil = Number.NEGATIVE_INFINITY
+  const suspension = createSuspension(clock)
+  const read = createReader(
+    { io, layout, times, hidden, noteFault, removed: bytes => ledger.give(bytes, 1) },
+    stampNow,
+  )
 
-  const unreadable = (error: unknown): undefined => {
-    noteFault('get', error)
-    return undefined
+  const noteFull = (error: unknown): void => {
+    // A file beyond the limit of the process is one file's trouble; what was refused unasked is no news.
+    if (error instanceof BudgetError || isErrno(error, 'EFBIG')) return
+    suspension.failed()
+    options.makeRoom()
   }
 
-  const read = ({ key, path }: Place): Maybe<StoredRecord | undefined> => {
-    const parse: Parse<StoredRecord> = (view, owned) => openFrame(view, owned, key, clock.wall())
-    try {
-      const found = io().read(path, parse, stampNow(path))
-      return found instanceof Promise ? found.catch(unreadable) : found
-    } catch (error) {
-      return unreadable(error)
+  const misplaced = (path: string): PalierError =>
+    new PalierError('PALIER_STORE_FAILED', `${path} is not a directory: the store will not write through it`)
+
+  /** False: the shard is not there. Looked at before each change, for a link put in its place leads out of the directory. */
+  const hasShard = async (shard: string): Promise<boolean> => {
+    for (const dir of [layout.entries, shard]) {
+      const stat = await io().stat(dir)
+      if (stat === undefined) return false
+      if (!stat.isDirectory()) throw misplaced(dir)
     }
+    return true
   }
 
   const makeShard = async (shard: string): Promise<void> => {
@@ -94,11 +81,7 @@ export function createEntries(options: EntriesOptions): Entries {
       ledger.give(-4096, -1)
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error
-      if ((await io().stat(shard))?.isDirectory() !== true) {
-        throw new PalierError('PALIER_STORE_FAILED', `${shard} is not a directory: the store will not write through it`)
-      }
     }
-    knownShards.add(shard)
   }
 
   /** Runs a change that makes files; a directory that vanished is made again, once. */
@@ -106,18 +89,17 @@ export function createEntries(options: EntriesOptions): Entries {
     const shard = shardOf(path)
     for (let again = false; ; again = true) {
       try {
-        if (!knownShards.has(shard)) await makeShard(shard)
+        if (!(await hasShard(shard))) await makeShard(shard)
         return await change()
       } catch (error) {
         if (again || !isErrno(error, 'ENOENT')) throw error
-        knownShards.delete(shard)
         await options.reopen()
       }
     }
   }
 
   const pay = async (bytes: number): Promise<void> => {
-    if (clock.now() < fullUntil) throw new BudgetError('the disk was full a moment ago')
+    suspension.enter()
     if (!(await ledger.take(bytes, 1))) {
       throw new BudgetError(`the budget of ${budget.bytes} bytes and ${budget.files} files is used up`)
     }
@@ -130,13 +112,11 @@ export function createEntries(options: EntriesOptions): Entries {
     try {
       const old = await io().stat(path)
       done = await write()
+      suspension.passed()
       if (done && old?.isFile() === true) ledger.give(diskBytes(old.size), 1)
       return done
     } catch (error) {
-      if (faultOf(error) === 'full') {
-        fullUntil = clock.now() + FULL_PAUSE
-        options.makeRoom()
-      }
+      if (faultOf(error) === 'full') noteFull(error)
       throw error
     } finally {
       if (!done) ledger.give(bytes, 1)
@@ -170,22 +150,39 @@ export function createEntries(options: EntriesOptions): Entries {
       return true
     }
     await withShard(path, () => paying(path, diskBytes(FRAME_BYTES + bytes.length), change))
+    hidden.forgive(path)
+    hidden.writable()
   }
 
-  const remove = async ({ path }: Place): Promise<void> => {
+  /** What the disk would not delete is not read by this process any more, until it is deleted or written anew. */
+  const remove = async (place: Place): Promise<void> => {
+    try {
+      if ((await hasShard(shardOf(place.path))) && (await removeNow(place))) hidden.writable()
+      hidden.forgive(place.path)
+    } catch (error) {
+      hidden.noteDeleted(place.path)
+      throw error
+    }
+  }
+
+  /** True: something was removed. */
+  const removeNow = async ({ path }: Place): Promise<boolean> => {
+    let removed = false
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const stat = await io().stat(path)
       if (stat !== undefined) {
         try {
           await io().unlink(path)
+          removed = true
           ledger.give(diskBytes(stat.size), 1)
         } catch (error) {
           if (!isErrno(error, 'ENOENT')) throw error
         }
       }
       if ((await io().stat(`${path}.l`)) !== undefined) await leases.void(path)
-      if ((await io().stat(path)) === undefined) return
+      if ((await io().stat(path)) === undefined) break
     }
+    return removed
   }
 
   /** Only under these is the lease of use to the claimer: nothing is there, or what it has found wanting still is. */
@@ -198,7 +195,8 @@ export function createEntries(options: EntriesOptions): Entries {
     const { token, ttl, steal } = wanted
     let record = await read(place)
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS && isWanting(record, wanted); attempt++) {
-      if (steal === true) await leases.void(place.path)
+      suspension.check()
+      if (steal === true && (await hasShard(shardOf(place.path)))) await leases.void(place.path)
       const granted = await withShard(place.path, () => leases.claim(place.path, token, ttl))
       if (!granted && steal !== true) break
       if (!granted) continue
@@ -221,7 +219,7 @@ export function createEntries(options: EntriesOptions): Entries {
       const fault = faultOf(error)
       if (fault !== 'full' && fault !== 'readonly' && fault !== 'busy') throw error
       noteFault('claim', error)
-      if (fault === 'full') options.makeRoom()
+      if (fault === 'full') noteFull(error)
       const record = await read(place)
       // What is there can be had without a lease; only who needs the lease is refused.
       if (record === undefined || isWanting(record, wanted)) throw error
@@ -231,8 +229,18 @@ export function createEntries(options: EntriesOptions): Entries {
 
   const commit = async ({ path }: Place, token: string, bytes: Uint8Array, ttl: number): Promise<boolean> => {
     const frame = encodeFrame(clock.wall() + ttl, ttl)
+    // Voided by a deletion that the disk refused.
+    if (hidden.isDeleted(path)) {
+      await leases.release(path, token)
+      return false
+    }
     try {
-      return await paying(path, diskBytes(FRAME_BYTES + bytes.length), () => leases.commit(path, token, frame, bytes))
+      if (!(await hasShard(shardOf(path)))) return false
+      const done = await paying(path, diskBytes(FRAME_BYTES + bytes.length), () =>
+        leases.commit(path, token, frame, bytes),
+      )
+      if (done) hidden.forgive(path)
+      return done
     } catch (error) {
       const fault = faultOf(error)
       // The directory went, and the lease with it.
@@ -249,9 +257,6 @@ export function createEntries(options: EntriesOptions): Entries {
     commit,
     set,
     remove,
-    forgetShards: () => knownShards.clear(),
-    roomMade() {
-      fullUntil = Number.NEGATIVE_INFINITY
-    },
+    roomMade: suspension.roomMade,
   }
 }

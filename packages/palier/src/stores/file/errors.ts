@@ -2,9 +2,15 @@ import { constants } from 'node:os'
 import { PalierError } from '../../errors.ts'
 
 /**
- * What kind of trouble a file system call met. `absent` is no trouble: nothing is there. `full` and `readonly` leave
- * reading possible; `busy` passes by itself; `damaged` is the disk; `stale` is a network handle to open again;
- * `misplaced` is a directory that cannot serve as it is.
+ * What kind of trouble a file system call met, and what is done about it:
+ *
+ * - `absent`     nothing is there: no trouble; a directory that is missing is made again, once
+ * - `full`       writes are refused, and after a pause tried again; reading and deleting go on
+ * - `readonly`   writes are refused; what cannot be deleted is not read any more
+ * - `busy`       passes by itself: waited for, briefly
+ * - `damaged`    the disk or the file: the entry is not read again, and removed where that is possible
+ * - `stale`      a handle of a network file system: the call is made again, once
+ * - `misplaced`  something stands in the directory that does not belong there: nothing is done through it
  */
 export type FileFault = 'absent' | 'full' | 'readonly' | 'busy' | 'damaged' | 'stale' | 'misplaced' | 'other'
 
@@ -52,7 +58,10 @@ export class BudgetError extends Error {
 
 export function faultOf(error: unknown): FileFault {
   if (error instanceof BudgetError) return 'full'
-  if (error instanceof PalierError && error.cause !== undefined) return faultOf(error.cause)
+  if (error instanceof PalierError) {
+    if (error.cause !== undefined) return faultOf(error.cause)
+    return error.code === 'PALIER_DAMAGED' ? 'damaged' : 'other'
+  }
   return FAULTS.find(([, names]) => isErrno(error, ...names))?.[0] ?? 'other'
 }
 

@@ -75,22 +75,19 @@ async function readAll(fd: number, size: number): Promise<Buffer> {
   return bytes.subarray(0, at)
 }
 
-/** Runs `work` again, once, when the network file system says that its handle went stale. */
-async function twiceIfStale<T>(work: () => Promise<T>): Promise<T | undefined> {
-  for (let again = false; ; again = true) {
-    try {
-      return await work()
-    } catch (error) {
-      if (isNothing(error)) return undefined
-      if (again || !isErrno(error, 'ESTALE')) throw error
-    }
+async function orNothing<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isNothing(error)) return undefined
+    throw error
   }
 }
 
 const asyncIo: FileIo = {
   mode: 'async',
   read: (path, parse, stampAt) =>
-    twiceIfStale(async () => {
+    orNothing(async () => {
       const fd = await openAsync(path, READ)
       try {
         const stat = await fstatAsync(fd)
@@ -104,7 +101,7 @@ const asyncIo: FileIo = {
       }
     }),
   head: (path, bytes) =>
-    twiceIfStale(async () => {
+    orNothing(async () => {
       const fd = await openAsync(path, READ)
       try {
         return await readAll(fd, bytes)
@@ -198,8 +195,7 @@ function createSyncIo(slow: () => void): FileIo {
         return readOnce(path, parse, stampAt)
       } catch (error) {
         if (isNothing(error)) return undefined
-        if (!isErrno(error, 'ESTALE')) throw error
-        return asyncIo.read(path, parse, stampAt)
+        throw error
       } finally {
         spent(startedAt)
       }

@@ -95,6 +95,15 @@ function openSegment(dir: string, index: number, flags: number = 0): number {
   return fs.openSync(`${dir}/${index}.log`, O_RDWR | O_APPEND | O_NOFOLLOW | flags, FILE_MODE)
 }
 
+/** A link in the place of one of the directories leads out of the store's. */
+function makeChannel(bus: string, dir: string): void {
+  fs.mkdirSync(dir, { recursive: true, mode: DIR_MODE })
+  for (const path of [bus, dir]) {
+    if (fs.lstatSync(path).isDirectory()) continue
+    throw new PalierError('PALIER_STORE_FAILED', `${path} is not a directory: the bus will not write through it`)
+  }
+}
+
 function append(fd: number, line: Buffer): void {
   if (fs.writeSync(fd, line) !== line.length) {
     // Its checksum will not hold: listeners take it for a loss, the caller for a failure.
@@ -121,7 +130,7 @@ function createPresence(dir: string, sender: string, clock: Clock): Presence {
     if (pid === undefined || name === own) return name === own
     if (at === host) return processExists(Number(pid))
     const stat = fs.lstatSync(`${dir}/${name}`, { throwIfNoEntry: false })
-    return stat !== undefined && Date.now() - stat.mtimeMs < PRESENCE_AGE
+    return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) < PRESENCE_AGE
   }
 
   return {
@@ -183,7 +192,7 @@ export function openJournal(options: JournalOptions): Bus {
   /** Begins at the end of the newest segment; the first one is made if there is none. */
   const enterNewest = (): Segment => {
     for (;;) {
-      fs.mkdirSync(dir, { recursive: true, mode: DIR_MODE })
+      makeChannel(options.dir, dir)
       const numbers = segmentsIn(dir)
       const newest = numbers.at(-1)
       try {

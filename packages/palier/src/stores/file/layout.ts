@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { recordKey } from '../../record.ts'
+import { decodeRecord } from '../../record.ts'
 import type { StoredRecord } from '../../store.ts'
+import type { Times } from './times.ts'
 
 /*
  * Where things lie in the directory of a file store:
@@ -25,6 +26,7 @@ export const FRAME_BYTES = 24
 export const SHARDS = 256
 
 const MAGIC = 0x504c4631
+const RECORD_VERSION = 1
 const ENTRY_NAME = /^[0-9a-f]{64}$/
 const LEASE_NAME = /^[0-9a-f]{64}\.l$/
 const DEBRIS_NAME = /^[0-9a-f]{64}\.[0-9a-z-]+\.([tc])$/
@@ -88,19 +90,35 @@ export function encodeFrame(expiresAt: number, ttl: number): Buffer {
   return frame
 }
 
+const isFrame = (view: Buffer): boolean =>
+  view.length >= FRAME_BYTES &&
+  view.readUInt32BE(0) === MAGIC &&
+  view.readUInt32BE(4) === crc32(view.subarray(8, FRAME_BYTES))
+
 /** Milliseconds the entry still has; 0 or less when it expired or `view` does not begin with a frame. */
-export function remainingOf(view: Buffer, wall: number): number {
-  if (view.length < FRAME_BYTES || view.readUInt32BE(0) !== MAGIC) return 0
-  if (view.readUInt32BE(4) !== crc32(view.subarray(8, FRAME_BYTES))) return 0
-  return Math.min(view.readDoubleBE(8) - wall, view.readDoubleBE(16))
+export function remainingOf(view: Buffer, times: Times): number {
+  return isFrame(view) ? times.remaining(view.readDoubleBE(8), view.readDoubleBE(16)) : 0
 }
 
-/** The record of `key` in a whole file; `owned` says that `view` may be given away instead of copied. */
-export function openFrame(view: Buffer, owned: boolean, key: string, wall: number): StoredRecord | undefined {
-  const remaining = remainingOf(view, wall)
+/** A record of another version, by its third byte, is not ours to judge: a newer process may have written it. */
+const isOfOtherVersion = (body: Buffer): boolean =>
+  body.length > 2 && body[0] === 0x50 && body[1] === 0x4c && body[2] !== RECORD_VERSION
+
+/**
+ * The record of `key` in a whole file; undefined when it expired, `damaged` when the file does not verify or is that
+ * of another key. `owned` says that `view` may be given away instead of copied.
+ */
+export function openFrame(
+  view: Buffer,
+  owned: boolean,
+  key: string,
+  times: Times,
+): StoredRecord | 'damaged' | undefined {
+  if (!isFrame(view)) return 'damaged'
+  const remaining = times.remaining(view.readDoubleBE(8), view.readDoubleBE(16))
   if (!(remaining > 0)) return undefined
   const body = view.subarray(FRAME_BYTES)
-  if (recordKey(body) !== key) return undefined
+  if (decodeRecord(body)?.key !== key) return isOfOtherVersion(body) ? undefined : 'damaged'
   if (owned) return { bytes: body, remaining }
   const bytes = Buffer.allocUnsafe(body.length)
   body.copy(bytes)

@@ -117,11 +117,17 @@ export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Lease
     }
   }
 
+  /** What stands in the place of a lease and is none, a file or a link, is removed and never looked into. */
   const ticketsIn = async (dir: string): Promise<string[]> => {
     try {
+      const stat = await io().stat(dir)
+      if (stat?.isDirectory() !== true) {
+        if (stat !== undefined) await unlinkIfThere(dir)
+        return []
+      }
       return (await io().list(dir)).map(entry => entry.name)
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return []
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
       throw error
     }
   }

@@ -1,8 +1,8 @@
-import type { Clock } from '../../clock.ts'
 import { recordKey } from '../../record.ts'
 import { isErrno } from './errors.ts'
 import type { FileIo, Turn } from './io.ts'
 import { diskBytes, FRAME_BYTES, type Layout, nameKind, remainingOf, SHARDS } from './layout.ts'
+import type { Times } from './times.ts'
 
 export interface FoundEntry {
   readonly key: string
@@ -13,7 +13,7 @@ export interface FoundEntry {
 export interface ScanOptions {
   readonly io: () => FileIo
   readonly layout: Layout
-  readonly clock: Clock
+  readonly times: Times
   readonly turn: Turn
 }
 
@@ -24,13 +24,13 @@ const LONGEST = 256 * 1024
 
 /** Live entries whose key starts with `prefix`, shard by shard; what cannot be read is left out. */
 export async function* scanEntries(
-  { io, layout, clock, turn }: ScanOptions,
+  { io, layout, times, turn }: ScanOptions,
   prefix: string,
 ): AsyncGenerator<readonly FoundEntry[]> {
   const keyOf = async (path: string): Promise<string | undefined> => {
     for (const bytes of [HEAD, LONGEST]) {
       const head = await io().head(path, bytes)
-      if (head === undefined || remainingOf(head, clock.wall()) <= 0) return undefined
+      if (head === undefined || remainingOf(head, times) <= 0) return undefined
       const key = recordKey(head.subarray(FRAME_BYTES))
       if (key !== undefined || head.length < bytes) return key
     }

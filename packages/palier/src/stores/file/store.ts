@@ -4,17 +4,21 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { badOption, PalierError } from '../../errors.ts'
 import type { SharedStore, StoredRecord, Swept, Usage } from '../../store.ts'
 import { isFast, type Opened, openDirectory } from './directory.ts'
-import { createEntries, type Place } from './entries.ts'
+import { createEntries } from './entries.ts'
 import { type FileFault, faultOf, storeFailed } from './errors.ts'
 import { createIo, createTurn, type FileIo } from './io.ts'
 import { openJournal } from './journal.ts'
 import { createLayout } from './layout.ts'
 import { createLeases } from './lease.ts'
+import { createHidden } from './hidden.ts'
 import { createFileLimits } from './limits.ts'
 import { createFileLocks } from './lock.ts'
 import { createLedger, SWEEP_AT } from './ledger.ts'
+import type { Place } from './reader.ts'
 import { scanEntries } from './scan.ts'
+import { steadyIo } from './steady.ts'
 import { createSweeper } from './sweeper.ts'
+import { createTimes } from './times.ts'
 
 /** What a file store reports beside its results. */
 export type FileEvent =
@@ -57,6 +61,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const budget = { bytes: checked('maxBytes', maxBytes, 1024 * 1024), files: checked('maxFiles', maxFiles, 500) }
   const layout = createLayout(resolve(options.dir))
   const turn = createTurn()
+  const times = createTimes(clock)
   let fileIo: FileIo = createIo('async', () => undefined)
   let opened: Opened | undefined
   let opening: Promise<Opened> | undefined
@@ -68,13 +73,15 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const report = (event: FileEvent): void => onEvent?.(event)
   const leases = createLeases({ io, layout, clock, coarse: () => opened?.coarse ?? false })
   const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => sweepSoon(false) })
-  const sweeper = createSweeper({ io, layout, leases, ledger, clock, budget, turn, stopped: () => closed })
+  const sweeper = createSweeper({ io, layout, leases, ledger, clock, times, budget, turn, stopped: () => closed })
   const entries = createEntries({
     io,
     layout,
     leases,
     ledger,
     clock,
+    times,
+    hidden: createHidden(clock),
     budget,
     reopen: () => reopen(),
     noteFault: (operation, cause) => noteFault(operation, cause),
@@ -88,7 +95,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   }
 
   const useIo = (mode: 'sync' | 'async', reason: string): void => {
-    fileIo = createIo(mode, () => useIo('async', 'synchronous calls took more than 2 ms on average'))
+    fileIo = steadyIo(createIo(mode, () => useIo('async', 'synchronous calls took more than 2 ms on average')))
     report({ kind: 'io', mode, reason })
   }
 
@@ -97,7 +104,6 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     // Opened again after the directory vanished: what was measured before still holds.
     if (opened === undefined) useIo(found.mode, found.network ? 'a network file system' : 'measured')
     opened = found
-    entries.forgetShards()
     if (found.fresh) await ledger.begin()
     cancelTick ??= clock.after(TICK, tick)
     return found
@@ -126,13 +132,15 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const begin = (): Promise<void> | undefined =>
     closed || opened === undefined || turn.tired() ? getReady() : undefined
 
+  const limits = createFileLimits({ dir: layout.dir, clock, maxBytes: budget.bytes / 16, begin, reopen })
+
   const sweep = async (pressed: boolean): Promise<Swept> => {
     const running = sweeper.sweep(pressed)
     sweeping = running
     const swept = await running
     sweptAt = clock.now()
     if (swept !== undefined) {
-      entries.roomMade()
+      if (swept.evicted + swept.expired > 0) entries.roomMade()
       report({ kind: 'swept', swept })
       return swept
     }
@@ -154,7 +162,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     const totals = await ledger.totals()
     const crowded =
       totals === undefined || totals.bytes > budget.bytes * SWEEP_AT || totals.files > budget.files * SWEEP_AT
-    if (crowded || clock.wall() - totals.countedAt > COUNT_AGE) await sweep(false)
+    if (crowded || Math.abs(clock.wall() - totals.countedAt) > COUNT_AGE) await sweep(false)
   }
 
   const tick = (): void => {
@@ -206,7 +214,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
 
   const scan = async function* (prefix: string): AsyncGenerator<readonly string[]> {
     await begin()
-    for await (const found of scanEntries({ io, layout, clock, turn }, prefix)) yield found.map(({ key }) => key)
+    for await (const found of scanEntries({ io, layout, times, turn }, prefix)) yield found.map(({ key }) => key)
   }
 
   return {
@@ -242,7 +250,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       await begin()
       let entries = 0
       let bytes = 0
-      for await (const found of scanEntries({ io, layout, clock, turn }, prefix)) {
+      for await (const found of scanEntries({ io, layout, times, turn }, prefix)) {
         entries += found.length
         for (const entry of found) bytes += entry.bytes
       }
@@ -262,11 +270,12 @@ export function fileStore(options: FileStoreOptions): SharedStore {
         onFault: noteFault,
       }),
     locks: createFileLocks({ dir: layout.dir, clock, begin, reopen }),
-    limits: createFileLimits({ dir: layout.dir, clock, io, leases, begin, reopen }),
+    limits,
     async close() {
       if (closed) return
       closed = true
       cancelTick?.()
+      limits.close()
       await Promise.allSettled([...tails.values(), sweeping])
       // An allowance that cannot be given back is found by the next count.
       if (opened !== undefined) await ledger.close().catch(() => undefined)

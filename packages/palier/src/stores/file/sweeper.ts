@@ -7,6 +7,7 @@ import type { FileIo, Turn } from './io.ts'
 import { diskBytes, FRAME_BYTES, type Layout, nameKind, remainingOf, SHARDS } from './layout.ts'
 import type { Leases } from './lease.ts'
 import { type Budget, type Count, type Ledger, SWEEP_TO } from './ledger.ts'
+import type { Times } from './times.ts'
 
 /*
  * One process at a time, elected by a lease, walks the shards one by one and lets the event loop go round in between.
@@ -32,13 +33,14 @@ export interface SweeperOptions {
   readonly leases: Leases
   readonly ledger: Ledger
   readonly clock: Clock
+  readonly times: Times
   readonly budget: Budget
   readonly turn: Turn
   /** True once the store is closed: the walk ends at the next shard. */
   readonly stopped: () => boolean
 }
 
-/** Long enough for the slowest write or claim; younger leftovers may still be somebody's. */
+/** Long enough for the slowest write or claim; younger leftovers may still be somebody's. A time so far ahead is one of before the clock was turned back. */
 const DEBRIS_AGE = 600_000
 
 const ELECTION_TTL = 15_000
@@ -73,7 +75,7 @@ function cutOff(walk: Walk, bytes: number, files: number): number {
   return step
 }
 
-export function createSweeper({ io, layout, leases, ledger, clock, budget, turn, stopped }: SweeperOptions): Sweeper {
+export function createSweeper({ io, layout, leases, ledger, clock, times, budget, turn, stopped }: SweeperOptions): Sweeper {
   let running: Promise<Swept | undefined> | undefined
 
   const list = async (dir: string): Promise<Dirent[]> => {
@@ -119,7 +121,7 @@ export function createSweeper({ io, layout, leases, ledger, clock, budget, turn,
 
   const visitEntry = async (walk: Walk, path: string, stat: Stats): Promise<void> => {
     const head = await io().head(path, FRAME_BYTES)
-    const dead = head === undefined || remainingOf(head, clock.wall()) <= 0
+    const dead = head === undefined || remainingOf(head, times) <= 0
     if (dead && (await remove(path, stat))) {
       walk.expired++
       return
@@ -143,7 +145,7 @@ export function createSweeper({ io, layout, leases, ledger, clock, budget, turn,
       if (await leases.tidy(path.slice(0, -2))) walk.debris++
       return
     }
-    if ((kind === 'temporary' || kind === 'prepared') && walk.startedAt - stat.mtimeMs > DEBRIS_AGE) {
+    if ((kind === 'temporary' || kind === 'prepared') && Math.abs(walk.startedAt - stat.mtimeMs) > DEBRIS_AGE) {
       await removeDebris(path, stat)
       walk.debris++
       return
@@ -160,9 +162,10 @@ export function createSweeper({ io, layout, leases, ledger, clock, budget, turn,
   ): Promise<boolean> => {
     let renewedAt = clock.now()
     const first = randomBytes(1)[0] ?? 0
+    // A link put in the place of a directory leads out of ours.
+    if ((await io().stat(layout.entries))?.isDirectory() !== true) return true
     for (let i = 0; i < SHARDS; i++) {
       const shard = layout.shard((first + i) % SHARDS)
-      // A link put in the place of a shard leads out of the directory.
       const stat = await io().stat(shard)
       if (stat?.isDirectory() !== true) continue
       for (const { name } of await list(shard)) {

@@ -139,7 +139,7 @@ export function createRedisBus(parts: RedisBusParts): Bus {
   let trouble: string | undefined
 
   const send = (message: string): Promise<unknown> =>
-    commands.run(script, [channelRoute(channel)], [channelName(channel), message], { write: true })
+    commands.run(script, [channelRoute(channel)], [channelName(channel), message], { timely: true })
 
   let last: Promise<unknown> = Promise.resolve()
   /** Where messages could overtake each other, each waits for the one before it: a swap would look like a loss. */

@@ -24,8 +24,10 @@ export interface Commands {
 
 export interface CommandOptions {
   readonly key?: string
-  /** The command changes something, so it must not leave after its deadline. */
+  /** The command changes what is stored, so it must not leave after its deadline, and it may be refused. */
   readonly write?: boolean
+  /** The command must not leave after its deadline. */
+  readonly timely?: boolean
 }
 
 interface Waiting {
@@ -97,6 +99,8 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
   const notConnected = (why: string | undefined): Error =>
     Object.assign(new Error(`not connected${why === undefined ? '' : `: ${why}`}`), { code: 'ENOTCONN' })
 
+  const isTimely = ({ write, timely }: CommandOptions): boolean => write === true || timely === true
+
   const left = (waiting: Waiting): number => Math.max(1, Math.ceil(waiting.at - clock.now()))
 
   function start<T>(waiting: Waiting, ask: (waiting: Waiting) => Promise<T>): Promise<T> {
@@ -137,17 +141,17 @@ export function createCommands(port: Port, clock: Clock, deadline: number, secre
   return {
     send: (args, options = {}) =>
       timed(
-        waiting => port.send(args, { key: options.key, within: options.write ? left(waiting) : undefined }),
+        waiting => port.send(args, { key: options.key, within: isTimely(options) ? left(waiting) : undefined }),
         options.write,
       ),
     run: (script, keys, args, options = {}) =>
       timed(waiting => {
         const tail = [String(keys.length), ...keys, ...args]
-        const to = { key: options.key ?? keys[0], within: options.write ? left(waiting) : undefined }
+        const to = { key: options.key ?? keys[0], within: isTimely(options) ? left(waiting) : undefined }
         return port.send(['EVALSHA', script.sha, ...tail], to).catch((error: unknown) => {
           if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
           if (waiting.fail === undefined) throw error
-          return port.send(['EVAL', script.text, ...tail], options.write ? { ...to, within: left(waiting) } : to)
+          return port.send(['EVAL', script.text, ...tail], isTimely(options) ? { ...to, within: left(waiting) } : to)
         })
       }, options.write),
     connected: () => (wasReady ? undefined : timed(async () => {})),

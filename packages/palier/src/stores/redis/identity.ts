@@ -1,3 +1,4 @@
+import { PalierError } from '../../errors.ts'
 import type { Commands } from './commands.ts'
 import type { Args, Port, Reply } from './port.ts'
 import { shardsOf, signatureOf } from './slots.ts'
@@ -10,6 +11,8 @@ import { shardsOf, signatureOf } from './slots.ts'
  * Where the user may not run INFO there is nothing to tell servers apart by; then the number of connections so far
  * stands for them: each new connection counts as a new server, which costs a replay too many, never one too few.
  */
+const SILENT = 'no answer'
+
 const field = (text: string, name: string): string | undefined =>
   new RegExp(`^${name}:(.*)$`, 'm').exec(text)?.[1]?.trim()
 
@@ -33,25 +36,27 @@ export function createIdentity(commands: Commands, port: Port): () => Promise<st
     }
   }
 
+  async function slots(): Promise<string> {
+    try {
+      return signatureOf(shardsOf(await commands.send(['CLUSTER', 'SLOTS']), ''))
+    } catch (error) {
+      if (isRefused(error)) return 'slots unknown'
+      throw error
+    }
+  }
+
   /** A node that cannot be asked now is a change, and so is its return. */
-  async function ofCluster(): Promise<string> {
-    const slots = commands.send(['CLUSTER', 'SLOTS']).then(
-      reply => signatureOf(shardsOf(reply, '')),
-      (error: unknown) => {
-        if (isRefused(error)) return 'slots unknown'
-        throw error
-      },
-    )
+  async function servers(): Promise<string> {
     const senders = await commands.masters()
-    const servers = Promise.all(senders.map(send => told(send).catch(() => 'no answer')))
-    const names = [...(await servers)].sort()
-    const map = await slots
-    if (names.every(name => name === 'no answer')) throw new Error('no node of the cluster answers')
-    return `${names.join(', ')}; ${map}`
+    const names = await Promise.all(senders.map(send => told(send).catch(() => SILENT)))
+    if (names.every(name => name === SILENT)) {
+      throw new PalierError('PALIER_STORE_FAILED', 'redis failed: no node of the cluster answers')
+    }
+    return names.sort().join(', ')
   }
 
   return async () => {
-    if (port.isCluster) return ofCluster()
+    if (port.isCluster) return (await Promise.all([servers(), slots()])).join('; ')
     return told(args => commands.send(args))
   }
 }

@@ -5,7 +5,7 @@ import { createLane, type Lane } from './lane.ts'
 import type { Open } from './open.ts'
 import { type Args, type ClientPort, once, type Port, type Reply, reasonOf, type SendOptions } from './port.ts'
 import { placeName, type Place } from './target.ts'
-import { createSlotMap, type Shard, shardsOf, signatureOf } from './slots.ts'
+import { createSlotMap, primariesOf, type Shard, shardsOf } from './slots.ts'
 import { movedTo } from './wire.ts'
 
 /*
@@ -41,7 +41,8 @@ export function createOwnedCluster(parts: ClusterParts): OwnedCluster {
   const { clock, deadline } = parts
   const lanes = new Map<string, Lane>()
   const map = createSlotMap()
-  let signature: string | undefined
+  let primaries: string | undefined
+  let isReadyOwed = false
   let isStarted = false
   let isClosed = false
   let connections = 0
@@ -87,7 +88,7 @@ export function createOwnedCluster(parts: ClusterParts): OwnedCluster {
       isLooking = true
       const over = (): void => {
         isLooking = false
-        if (signature === undefined || !isWhole()) lookIn(LOOKS[Math.min(looks++, LOOKS.length - 1)] ?? 0)
+        if (primaries === undefined || !isWhole()) lookIn(LOOKS[Math.min(looks++, LOOKS.length - 1)] ?? 0)
         else looks = 0
       }
       lookUp().then(over, over)
@@ -120,11 +121,16 @@ export function createOwnedCluster(parts: ClusterParts): OwnedCluster {
     }
   }
 
+  /** A slot that moves takes its keys along; only another primary may know less than the one before. */
+  function lost(reason: string): void {
+    isReadyOwed = true
+    parts.lost(reason)
+  }
+
   async function adopt(shards: readonly Shard[]): Promise<void> {
-    const next = signatureOf(shards)
-    const isChange = next !== signature
-    if (isChange && signature !== undefined) parts.lost('the nodes of the cluster have changed')
-    signature = next
+    const next = primariesOf(shards)
+    if (next !== primaries && primaries !== undefined) lost('the primaries of the cluster have changed')
+    primaries = next
     map.fill(shards)
     const wanted = new Set(map.names())
     for (const [name, lane] of lanes) {
@@ -138,7 +144,8 @@ export function createOwnedCluster(parts: ClusterParts): OwnedCluster {
       if (isClosed || readyPorts().length === 0) return
       isStarted = true
       parts.ready()
-    } else if (isChange && readyPorts().length > 0) parts.ready()
+    } else if (isReadyOwed && readyPorts().length > 0) parts.ready()
+    isReadyOwed = false
   }
 
   const laneFor = (key: string | undefined): Lane | undefined => {
@@ -165,6 +172,8 @@ export function createOwnedCluster(parts: ClusterParts): OwnedCluster {
     if (reason.startsWith('CLUSTERDOWN')) lookIn(LOOKS[1])
     if (moved === undefined) throw error
     if (!moved.ask && options.key !== undefined) {
+      // Told before the command goes there: it may be the first that succeeds on a server just promoted.
+      if (!map.names().includes(placeName(moved))) lost(`${placeName(moved)} is a primary now`)
       map.move(slotOfName(options.key), placeName(moved))
       lookIn(MOVED_LOOK)
     }

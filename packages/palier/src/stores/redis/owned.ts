@@ -23,8 +23,6 @@ export type RedisEvent =
   /** Once for each reason, until a connection is ready. */
   | { readonly kind: 'trouble'; readonly why: string }
 
-export { loadClient } from './open.ts'
-
 type Choose = () => Promise<'redis' | 'ioredis'>
 
 const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString('utf8') : String(reply))

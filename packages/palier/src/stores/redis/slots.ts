@@ -44,6 +44,12 @@ export function signatureOf(shards: readonly Shard[]): string {
     .join(', ')
 }
 
+/** The same text for the same primaries, whichever slots they hold. */
+export function primariesOf(shards: readonly Shard[]): string {
+  const names = new Set(shards.map(shard => `${placeName(shard)} ${shard.id}`))
+  return [...names].sort().join(', ')
+}
+
 /** Which primary holds which slot, by `host:port`. */
 export interface SlotMap {
   nameAt(slot: number): string | undefined
@@ -60,6 +66,7 @@ export function createSlotMap(): SlotMap {
     names: () => names,
     move(slot, name) {
       slots[slot] = name
+      if (!names.includes(name)) names = [...names, name]
     },
     fill(shards) {
       slots = new Array<string | undefined>(SLOTS)

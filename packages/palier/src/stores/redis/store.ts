@@ -20,7 +20,6 @@ import { targetOf } from './target.ts'
 
 export { isRedisClient, type RedisClientLike, type RedisStoreOptions } from './client.ts'
 export type { RedisEvent } from './owned.ts'
-export type { RedisConnect, RedisSentinel } from './target.ts'
 export { probeRedis } from './probe.ts'
 
 /** Names of one UNLINK, of which each key has two. */

@@ -32,6 +32,8 @@ export interface Mutation {
   resolved: boolean
   /** When its effect was certainly at the server, or could have been at the latest; undefined while it may wait. */
   ackedAt: number | undefined
+  /** A failover undid it: whether its process has repeated it by now nobody knows. */
+  undone: boolean
   /** The last moment at which another process that is gone too may have delivered it. */
   inheritedUntil: number | undefined
   /** A failover undid it after its process was gone: nobody is left to repeat it. */
@@ -68,9 +70,8 @@ export interface Checker {
   rewound(instant: number): void
   /** The process died; `drained`: nothing waited in it; `untoldSince`: what it did from then on it may have told nobody. */
   died(node: number, life: number, drained: boolean, untoldSince: number): void
-  /** What every process must see of a key once all is well. */
-  required(key: number): number
-  isExcused(key: number, version: number): boolean
+  /** What a process gives of a key when all is well. */
+  settled(node: number, key: number, version: number): void
   fail(promise: Violation['promise'], node: number, key: number | undefined, text: string): void
 }
 
@@ -150,6 +151,7 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
         ...mutation,
         resolved: false,
         ackedAt: undefined,
+        undone: false,
         inheritedUntil: undefined,
         excused: false,
       }
@@ -176,6 +178,7 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
     rewound(instant) {
       common = zeros()
       rewinds++
+      for (const one of mutations) if (!gone.has(one) && (one.ackedAt ?? now()) > instant) one.undone = true
       for (const [mutation, diedAt] of gone) {
         if ((mutation.ackedAt ?? mutation.inheritedUntil ?? diedAt) > instant) mutation.excused = true
       }
@@ -187,11 +190,18 @@ export function createChecker({ nodes, journal, now }: Options): Checker {
       for (const mutation of mutations) {
         if (mutation.node !== node || mutation.life !== life) continue
         if (drained && mutation.resolved) mutation.ackedAt ??= now()
-        if ((mutation.ackedAt ?? now()) >= untoldSince) mutation.excused = true
+        if (mutation.undone || (mutation.ackedAt ?? now()) >= untoldSince) mutation.excused = true
         gone.set(mutation, now())
       }
     },
-    isExcused: (key, version) => loose.get(`${key} ${version}`) === NOBODY,
-    required: key => mutations.reduce((most, one) => Math.max(most, counts(one) ? (one.versions.get(key) ?? 0) : 0), 1),
+    settled(node, key, version) {
+      if (loose.get(`${key} ${version}`) === NOBODY) return
+      const owed = mutations.filter(one => counts(one) && (one.versions.get(key) ?? 0) > version)
+      const [first] = owed
+      if (first === undefined) return
+      const { calledAt, ackedAt } = first
+      const who = `n${first.node}.${first.life} at ${calledAt.toFixed(1)}, ${ackedAt === undefined ? 'pending' : `acked at ${ackedAt.toFixed(1)}`}`
+      fail('G4', node, key, `version ${version} when all is well; ${first.versions.get(key)} was invalidated by ${who}`)
+    },
   }
 }

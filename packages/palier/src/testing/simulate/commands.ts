@@ -79,6 +79,8 @@ export const GROUPS: readonly Group[] = [
 export interface Profile {
   readonly name: string
   readonly faults: readonly (readonly [Fault, number])[]
+  /** Stories that chance alone would tell too rarely. */
+  readonly scenes?: readonly [Scene, ...Scene[]]
   /** Share of commands that are faults. */
   readonly broken: number
   /** Share of gaps that are long, and how long at most, in milliseconds. */
@@ -95,6 +97,9 @@ const NETWORK = [
   ['lose', 3],
   ['drop', 2],
 ] as const
+
+/** A short story of commands that belong together. */
+type Scene = 'late failover' | 'two failovers' | 'killed while out'
 
 export const PROFILES: readonly [Profile, ...Profile[]] = [
   { name: 'calm', faults: [], broken: 0, long: 0.05, longest: 5000 },
@@ -135,6 +140,14 @@ export const PROFILES: readonly [Profile, ...Profile[]] = [
     broken: 0.12,
     long: 0.1,
     longest: 5000,
+  },
+  {
+    name: 'scenes',
+    faults: [],
+    broken: 0,
+    long: 0.05,
+    longest: 5000,
+    scenes: ['late failover', 'two failovers', 'killed while out'],
   },
   {
     name: 'everything',
@@ -234,10 +247,54 @@ function drawFault(random: Random, gap: number, nodes: number, fault: Fault): Co
   }
 }
 
+const ALL_KEYS = KEYS.map((_key, i) => i)
+
+function drawScene(random: Random, nodes: number, scene: Scene): Command[] {
+  const node = random.below(nodes)
+  const group = random.below(random.chance(0.5) ? KEYS.length : GROUPS.length)
+  const fill = (): Command => {
+    const read = {
+      do: 'read',
+      node: random.below(nodes),
+      how: 'getOrSetMany',
+      keys: ALL_KEYS,
+      load: 5,
+      fails: false,
+    } as const
+    return { gap: random.between(100, 3000), ...read }
+  }
+  const invalidate: Command = { gap: random.between(20, 500), do: 'invalidate', node, group, changes: 15 }
+  /** One that takes back just what was done `since` before it. */
+  const failover = (gap: number, since: number, down: number): Command => {
+    const lag = Math.min(WINDOW - 1500, since + random.between(300, 3000))
+    return { gap, do: 'failover', lag, down, silent: random.chance(0.2) }
+  }
+  if (scene === 'late failover') {
+    const gap = random.between(20_000, 55_000)
+    return [fill(), fill(), invalidate, failover(gap, gap, random.between(2000, 40_000)), fill()]
+  }
+  if (scene === 'two failovers') {
+    const first = random.between(3000, 30_000)
+    const second = random.between(25_000, 54_000)
+    const one = failover(first, first, random.below(2000))
+    return [fill(), fill(), invalidate, one, failover(second, second, random.below(2000)), fill()]
+  }
+  const cut: Command = { gap: random.below(500), do: 'cut', node, what: 'all', ms: random.between(2000, 15_000) }
+  const crash: Command = { gap: random.between(5, 2000), do: 'crash', node, down: random.below(3000) }
+  return [fill(), fill(), cut, invalidate, crash, fill()]
+}
+
 /** The history of a seed. */
 export function drawHistory(seed: number, nodes: number, profile: Profile): Command[] {
   const random = createRandom(seed, 1)
   const length = random.between(50, 130)
+  const { scenes } = profile
+  if (scenes !== undefined) {
+    return Array.from({ length: random.between(3, 5) }, () => {
+      const few = Array.from({ length: random.below(12) }, () => drawUse(random, drawGap(random, profile), nodes))
+      return [...few, ...drawScene(random, nodes, random.pick(scenes))]
+    }).flat()
+  }
   return Array.from({ length }, () => {
     const gap = drawGap(random, profile)
     const fault = random.chance(profile.broken) ? weighted(random, profile.faults) : undefined
