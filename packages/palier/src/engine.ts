@@ -182,6 +182,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   function tend(): void {
     cancelTend = clock.after(TEND_EVERY, () => {
       const { link, stamps } = core.tier
+      for (const tier of tiers.all()) if (tier === core.home && tier.usable()) void tier.inherit()
       if (link?.usable() === true) stamps.tend().catch((error: unknown) => reportError(core, 'stamps', error))
       tend()
     })

@@ -123,7 +123,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
     core.tier = next
     core.longest = next === core.home ? Number.POSITIVE_INFINITY : limits.ttl
     // What the other tier vouched for, nobody vouches for now.
-    forgetNearTier(core)
+    if (!parts.without.has('flush')) forgetNearTier(core)
     if (next === core.home) {
       closeSpares()
       parts.returned()

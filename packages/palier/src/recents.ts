@@ -28,6 +28,14 @@ export interface RecentsOptions {
   readonly without: ReadonlySet<string>
 }
 
+/** For a store that never has another server in its place. */
+export const NO_RECENTS: Recents = {
+  add: () => undefined,
+  freeze: () => undefined,
+  thaw: () => undefined,
+  within: () => [],
+}
+
 export function createRecents({ clock, namespace, without }: RecentsOptions): Recents {
   /** By target, in the order of the acknowledgements. */
   const acknowledged = new Map<string, number>()

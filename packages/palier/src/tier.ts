@@ -4,13 +4,13 @@ import { ALL_DOUBT, type Core, NO_DOUBT, reportError, type Tier } from './core.t
 import type { Place } from './detect.ts'
 import { PalierError } from './errors.ts'
 import { forgetEverything, listen } from './hearing.ts'
-import type { Legacy } from './journal.ts'
+import type { Journal, Legacy } from './journal.ts'
 import { NAMESPACE } from './key.ts'
 import { createLeases } from './lease.ts'
 import { createLink, type Link, type LinkState } from './link.ts'
 import { encodeMessage } from './message.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { createRecents } from './recents.ts'
+import { createRecents, NO_RECENTS } from './recents.ts'
 import { createStampStore } from './stamp-store.ts'
 import type { SharedStore } from './store.ts'
 import { sweepBehind } from './sweep.ts'
@@ -33,6 +33,8 @@ export interface ManagedTier extends Tier {
   usable(): boolean
   /** First connection; resolves when it is known whether the tier is up. */
   start(): Promise<void>
+  /** Takes over what processes that died lately left waiting for this tier. Never rejects. */
+  inherit(): Promise<void>
   /** The near tier goes on for a while after the loss, without being heard by anybody. Ends with the next recovery. */
   serveUntil(moment: number): void
   close(): Promise<void>
@@ -72,7 +74,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
   /** What processes that are gone left behind, until it is delivered. */
   let legacies: Legacy[] = []
 
-  const recents = createRecents({ clock, namespace, without })
+  const recents = store?.identity === undefined ? NO_RECENTS : createRecents({ clock, namespace, without })
   const link: Link | undefined =
     store === undefined
       ? undefined
@@ -113,10 +115,13 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     firstEpoch: parts.firstEpoch,
   })
 
+  /** What waits for files is of no use in the same directory, and what waits for Redis is none of theirs. */
+  const journal = (): Journal | undefined =>
+    tier.role === 'spare' || place.backend === 'filesystem' ? undefined : core.journal
+
   async function record(targets: readonly string[]): Promise<void> {
-    if (core.journal === undefined || tier.role !== 'home') return
     try {
-      await core.journal.append(targets)
+      await journal()?.append(targets)
     } catch (error) {
       reportError(core, 'journal', error)
     }
@@ -124,19 +129,19 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
 
   /** Nothing waits any more: neither our own lines nor those of the dead are needed. */
   function settleJournal(): void {
-    if (core.journal === undefined || tier.role !== 'home') return
+    const own = journal()
+    if (own === undefined) return
     const done = legacies
     legacies = []
-    Promise.all([core.journal.clear(), ...done.map(legacy => legacy.settle())]).catch((error: unknown) =>
+    Promise.all([own.clear(), ...done.map(legacy => legacy.settle())]).catch((error: unknown) =>
       reportError(core, 'journal', error),
     )
   }
 
   async function inherit(): Promise<void> {
-    if (core.journal === undefined) return
     try {
-      const legacy = await core.journal.inherit()
-      if (legacy.lines.length === 0) return
+      const legacy = await journal()?.inherit()
+      if (legacy === undefined || legacy.lines.length === 0) return
       legacies.push(legacy)
       outbox.take(legacy.lines)
     } catch (error) {
@@ -224,6 +229,10 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     usable: () => link === undefined || link.usable(),
     async start() {
       await link?.start()
+    },
+    async inherit() {
+      await inherit()
+      await outbox.drain().catch(() => undefined)
     },
     serveUntil(moment) {
       serving = moment

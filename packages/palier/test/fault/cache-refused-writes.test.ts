@@ -28,7 +28,7 @@ const plain = async (options: RedisServerOptions, refuse: string, relent: string
 /** A server that cannot save: where its file would be there is a directory. */
 async function cannotSave(): Promise<Refusing> {
   const folder = await room.folder()
-  const server = await room.redis()
+  const server = await room.redis({ args: ['--enable-protected-configs', 'yes'] })
   const saved = (how: string): Promise<void> =>
     until(`saving went ${how}`, async () => {
       await server.ask('BGSAVE')

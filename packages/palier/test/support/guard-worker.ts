@@ -10,7 +10,11 @@ import { redisStore } from '../../src/stores/redis/store.ts'
 const [place = '', log = ''] = process.argv.slice(2)
 const LONG = 600_000
 const me = String(process.pid)
-const store = place.startsWith('redis:') ? redisStore({ url: place, deadline: 5_000 }) : fileStore({ dir: place })
+/** The smallest directory there may be: its logs of limits are ended often. */
+const SMALL = 1024 * 1024
+const store = place.startsWith('redis:')
+  ? redisStore({ url: place, deadline: 5_000 })
+  : fileStore({ dir: place, maxBytes: SMALL })
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 let churning = false
