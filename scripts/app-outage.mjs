@@ -3,12 +3,11 @@
 // dashboard must have the exact number, which a second server without a cache reads from the same database.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { columns, ensureReady, redisServer } from './redis.mjs'
+import { columns, endWith, ensureReady, redisServer, temporaryDirectory } from './redis.mjs'
 import { root } from './run.mjs'
 
 const ASK_EVERY_MS = 20
@@ -50,10 +49,9 @@ async function startApp(env) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  endWith(child)
   let output = ''
   const exited = once(child, 'exit').then(([code, signal]) => {
-    process.off('exit', kill)
     return signal ?? code
   })
   const address = new Promise((resolve, reject) => {
@@ -96,7 +94,8 @@ function smallDisk(dir) {
     process.off('exit', remove)
     spawnSync('umount', ['-l', dir])
   }
-  process.once('exit', remove)
+  // Before the directory that it is mounted in goes.
+  process.prependOnceListener('exit', remove)
   const junk = join(dir, 'junk')
   const left = () => statfsSync(dir).bavail
   return {
@@ -227,8 +226,7 @@ const HEAD = ['phase', 'dashboards', 'not 200', 'p50', 'p99', 'slowest', 'contac
 async function main() {
   await ensureReady('packages/palier', 'apps/campaigns')
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
-  const dir = mkdtempSync(join(tmpdir(), 'palier-app-'))
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  const dir = temporaryDirectory('palier-app-')
   const cacheDir = join(dir, 'cache')
   mkdirSync(cacheDir, { mode: 0o700 })
   const disk = smallDisk(cacheDir)

@@ -3,12 +3,11 @@
 // exit code is 1 when any of it did not happen.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { ensureReady, redisServer } from './redis.mjs'
+import { endWith, ensureReady, redisServer, temporaryDirectory } from './redis.mjs'
 
 const CALL_BUDGET_MS = 250
 /** Timers fire late on a busy machine. */
@@ -73,11 +72,9 @@ async function startParticipant(task) {
     execArgv: ['--unhandled-rejections=strict'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  endWith(child)
   const waiting = new Map()
   const exited = once(child, 'exit').then(([code, signal]) => {
-    process.off('exit', kill)
     for (const { reject } of waiting.values()) reject(new Error(`a process ended (${signal ?? code})`))
     return code
   })
@@ -103,8 +100,7 @@ async function startParticipant(task) {
 async function narrate() {
   await ensureReady('packages/palier')
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
-  const dir = mkdtempSync(join(tmpdir(), 'palier-demo-'))
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  const dir = temporaryDirectory('palier-demo-')
   const startedAt = performance.now()
   const redis = await redisServer()
   await redis.start()

@@ -47,17 +47,35 @@ function pings(port) {
   })
 }
 
+/** Removes a directory, however many are still at work in it; never throws, for what has to be done after it at exit. */
+export function removeDirectory(dir) {
+  try {
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+  } catch (error) {
+    console.error(`${dir} is left behind: ${error.message}`)
+  }
+}
+
+/** A fresh directory, removed when this process ends. */
+export function temporaryDirectory(name) {
+  const dir = mkdtempSync(join(tmpdir(), name))
+  process.once('exit', () => removeDirectory(dir))
+  return dir
+}
+
+/** Kills a child when this process ends, before any directory is removed. */
+export function endWith(child) {
+  const kill = () => child.kill('SIGKILL')
+  process.prependOnceListener('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
+}
+
 /** Not running yet: `start()` it. */
 export async function redisServer() {
   const port = await freePort()
-  const dir = mkdtempSync(join(tmpdir(), 'palier-redis-'))
+  const dir = temporaryDirectory('palier-redis-')
   const data = ['--dir', dir, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always']
   let child
-  const end = () => {
-    child?.kill('SIGKILL')
-    rmSync(dir, { recursive: true, force: true })
-  }
-  process.once('exit', end)
   const kill = async () => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
@@ -70,6 +88,7 @@ export async function redisServer() {
     /** Resolves when it answers. */
     async start() {
       child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', ...data], { stdio: 'ignore' })
+      endWith(child)
       const until = performance.now() + START_BUDGET
       while (!(await pings(port))) {
         if (performance.now() > until || child.exitCode !== null) throw new Error('redis-server does not answer')
@@ -83,8 +102,7 @@ export async function redisServer() {
     thaw: () => void child.kill('SIGCONT'),
     async stop() {
       await kill()
-      process.off('exit', end)
-      end()
+      removeDirectory(dir)
     },
   }
 }

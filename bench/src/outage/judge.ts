@@ -19,7 +19,7 @@ const OPEN_MS = 2
 const USE_MS = 1500
 const BOOT_MS = 1000
 /** By then the breaker has to be open. */
-export const SETTLED_MS = 2000
+const SETTLED_MS = 2000
 
 export interface Budget {
   readonly text: string
@@ -68,6 +68,14 @@ const ended = (calls: readonly Call[], end: Call['end']): number => calls.filter
 const stale = (calls: readonly Call[]): number =>
   calls.filter(({ value, end }) => end === 'answered' && value === 'v1').length
 
+/** Stale reads of so many, and when the last of them was answered. */
+function staleText(calls: readonly Call[], healedAt: number): string {
+  const count = stale(calls)
+  if (count === 0) return `0 of ${calls.length}`
+  const last = Math.max(...calls.filter(({ value }) => value === 'v1').map(call => call.at + call.ms))
+  return `${count} of ${calls.length}, to ${ms(last - healedAt)}`
+}
+
 function settledCalls({ calls, struckAt }: Observed): readonly Call[] {
   return calls.filter(({ at }) => at >= struckAt + SETTLED_MS)
 }
@@ -80,6 +88,8 @@ function useText(value: number): string {
   return value === Number.POSITIVE_INFINITY ? `not in ${USE_LIMIT_MS / 1000} s` : `${value.toFixed(0)} ms`
 }
 
+const beforeUse = ({ healedAt }: Observed, calls: readonly Call[]): readonly Call[] =>
+  calls.filter(({ at }) => at < healedAt + USE_MS)
 const afterUse = ({ healedAt }: Observed, calls: readonly Call[]): readonly Call[] =>
   calls.filter(({ at }) => at >= healedAt + USE_MS)
 
@@ -138,7 +148,7 @@ function row(seen: Observed): string[] {
     useText(use(seen)),
     meanwhile.length === 0 ? '-' : `${stale(meanwhile)} of ${meanwhile.length}`,
     `${stale(a)} of ${a.length}`,
-    `${stale(b) - stale(later)} of ${b.length - later.length}`,
+    staleText(beforeUse(seen, b), seen.healedAt),
     `${stale(later)} of ${later.length}`,
     state,
   ]
@@ -165,7 +175,7 @@ function verdicts(seen: Observed, fault: Fault): Verdict[] {
   const { name } = seen.contestant
   const later = afterUse(seen, b)
   const reads = [...meanwhile, ...a]
-  const early = b.length - later.length
+  const early = staleText(beforeUse(seen, b), seen.healedAt)
   return [
     ...callVerdicts(seen, fault.unsteady === true),
     { text: `${name}: in use within ${USE_MS} ms of the heal`, met: use(seen) <= USE_MS, figure: useText(use(seen)) },
@@ -177,7 +187,7 @@ function verdicts(seen: Observed, fault: Fault): Verdict[] {
     {
       text: `${name}: no stale read in another process from ${USE_MS} ms after the heal`,
       met: stale(later) === 0 && later.length > 0,
-      figure: `${stale(later)} of ${later.length}; before that ${stale(b) - stale(later)} of ${early}`,
+      figure: `${stale(later)} of ${later.length}; before that ${early}`,
     },
   ]
 }

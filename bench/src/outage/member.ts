@@ -35,7 +35,7 @@ export async function startMember(task: Task): Promise<Member> {
     stderr = (stderr + String(data)).slice(-LAST_WORDS)
   })
   const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
+  process.prependOnceListener('exit', kill)
   const exited = new Promise<void>(resolve => {
     child.once('exit', (code, signal) => {
       process.off('exit', kill)

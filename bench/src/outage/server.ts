@@ -5,6 +5,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { messageOf } from '../say.ts'
 
 /** A redis-server that keeps what it was told: each write is on the disk before it is acknowledged. */
 export interface DurableServer {
@@ -26,7 +27,7 @@ const START_BUDGET = 15_000
 export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 /** A port that nobody listened on a moment ago. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -38,7 +39,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** One PING on a connection of its own. */
-export function pings(host: string, port: number): Promise<boolean> {
+function pings(host: string, port: number): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(port, host)
     const say = (answer: boolean): void => {
@@ -66,7 +67,12 @@ export async function durableServer(
   let running: ChildProcess | undefined
   const end = (): void => {
     running?.kill('SIGKILL')
-    rmSync(dir, { recursive: true, force: true })
+    try {
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+    } catch (error) {
+      // Thrown at the exit of this process it would keep others from being ended.
+      console.error(`${dir} is left behind: ${messageOf(error)}`)
+    }
   }
   // However this process ends, short of kill -9, the server ends with it.
   process.once('exit', end)

@@ -1,3 +1,3 @@
-export { type MemoryGuardOptions, type MemoryGuards, memoryGuards } from './memory-guards.ts'
+export { memoryGuards } from './memory-guards.ts'
 export { nearStore } from './memory-near.ts'
 export { type MemoryStore, memoryStore } from './memory-shared.ts'

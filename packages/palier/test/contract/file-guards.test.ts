@@ -232,6 +232,7 @@ describe('the generations of a lock', () => {
 
 describe('the limits of a directory', () => {
   const rate = { limit: 3, window: LONG }
+  const MARKER = `${crc32('m').toString(16).padStart(8, '0')} m\n`
 
   /** The newest log of the only key there is. */
   function logOf(dir: string): { readonly name: string; readonly n: number; readonly path: string } {
@@ -243,8 +244,8 @@ describe('the limits of a directory', () => {
     const { dir, clock } = setup()
     const store = fileStore({ dir, clock, maxBytes: 1024 * 1024 })
     ends.push(() => store.close())
-    for (let round = 0; round < 4; round++) {
-      for (let i = 0; i < 4_000; i++) await store.limits.take(`secret-${round}-${i}`, rate, 1)
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 2_000; i++) await store.limits.take(`secret-${round}-${i}`, rate, 1)
       const files = readdirSync(join(dir, 'limits'))
       expect(files.length).toBeLessThanOrEqual(2 * 32)
       let bytes = 0
@@ -257,8 +258,8 @@ describe('the limits of a directory', () => {
       expect(bytes).toBeLessThan(32 * 10_000)
       await clock.advance(LONG)
     }
-    expect((await store.limits.take('secret-3-3999', rate, 0)).remaining).toBe(2)
-    expect((await store.limits.take('secret-3-0', rate, 0)).remaining).toBe(3)
+    expect((await store.limits.take('secret-2-1999', rate, 0)).remaining).toBe(2)
+    expect((await store.limits.take('secret-2-0', rate, 0)).remaining).toBe(3)
   })
 
   test('are the same for all processes through any number of logs', async () => {
@@ -283,11 +284,42 @@ describe('the limits of a directory', () => {
     const { dir, store, open } = setup()
     await store.limits.take('key', rate, 2)
     const { n, path } = logOf(dir)
-    appendFileSync(path, `${crc32('m').toString(16).padStart(8, '0')} m\n`)
+    appendFileSync(path, MARKER)
     appendFileSync(path, readFileSync(path))
     expect((await open().limits.take('key', rate, 1)).remaining).toBe(0)
     expect((await store.limits.take('key', rate, 1)).allowed).toBe(false)
     expect(logOf(dir).n).toBe(n + 1)
+  })
+
+  test('count a request in the next log when the old one was ended just before it was written', async () => {
+    const { dir, store, open } = setup()
+    await store.limits.take('key', rate, 1)
+    const { name, n, path } = logOf(dir)
+    const write = sync.writeSync as (fd: number, line: Buffer) => number
+    vi.spyOn(sync, 'writeSync').mockImplementationOnce((fd, line) => {
+      const counted = readFileSync(path)
+      appendFileSync(path, MARKER)
+      writeFileSync(join(dir, 'limits', `${name}.${n + 1}`), counted)
+      return write(fd, line as unknown as Buffer)
+    })
+    expect((await store.limits.take('key', rate, 1)).remaining).toBe(1)
+    expect((await open().limits.take('key', rate, 0)).remaining).toBe(1)
+  })
+
+  test('leave a log alone that another process made first, with what it has counted there', async () => {
+    const { dir, store, open } = setup()
+    await store.limits.take('key', rate, 1)
+    const { name, n, path } = logOf(dir)
+    const counted = readFileSync(path)
+    appendFileSync(path, MARKER)
+    const link = sync.linkSync
+    vi.spyOn(sync, 'linkSync').mockImplementationOnce((from, to) => {
+      writeFileSync(join(dir, 'limits', `${name}.${n + 1}`), Buffer.concat([counted, counted]))
+      link(from, to)
+    })
+    expect((await store.limits.take('key', rate, 1)).remaining).toBe(0)
+    expect((await open().limits.take('key', rate, 0)).remaining).toBe(0)
+    expect(readdirSync(join(dir, 'limits'))).toEqual([`${name}.${n + 1}`])
   })
 
   test('count what another process could write only in part once, and what was glued to it as well', async () => {

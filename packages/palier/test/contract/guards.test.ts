@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { fileStore } from '../../src/stores/file/store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { redisStore } from '../../src/stores/redis/store.ts'
+import { type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
 import { limitContract, lockContract, manualClock } from '../../src/testing.ts'
 import { freshDir } from '../support/file-store.ts'
-import { answers, type RedisServer, startRedis } from '../support/redis-server.ts'
+import {
+  answers,
+  type Lent,
+  lend,
+  lendCluster,
+  type RedisCluster,
+  type RedisServer,
+  startCluster,
+  startRedis,
+} from '../support/redis-server.ts'
 
 async function memory() {
   const clock = manualClock()
@@ -51,29 +60,60 @@ for (const io of ['sync', 'async'] as const) {
   })
 }
 
-describe('redis keeps the contracts of locks and limits', () => {
-  let server: RedisServer | undefined
-  beforeAll(async () => {
-    server = await startRedis()
+interface Kind {
+  readonly name: string
+  start(): Promise<RedisCluster>
+  options(nodes: readonly RedisServer[]): Promise<{ readonly options: RedisStoreOptions; end(): void }>
+}
+
+const single = async (): Promise<RedisCluster> => {
+  const server = await startRedis()
+  return { nodes: [server], stop: () => server.stop() }
+}
+const urlOf = ([first]: readonly RedisServer[]): string => first?.url ?? ''
+const borrowed = ({ client, end }: Lent) => ({ options: { client }, end })
+
+const KINDS: readonly Kind[] = [
+  { name: 'a URL', start: single, options: async nodes => ({ options: { url: urlOf(nodes) }, end: () => {} }) },
+  {
+    name: 'a borrowed redis client',
+    start: single,
+    options: async nodes => borrowed(await lend('redis', urlOf(nodes))),
+  },
+  {
+    name: 'a borrowed ioredis client of a cluster',
+    start: startCluster,
+    options: async nodes => borrowed(await lendCluster('ioredis', { nodes, stop: async () => {} })),
+  },
+]
+
+for (const kind of KINDS) {
+  describe(`redis keeps the contracts of locks and limits through ${kind.name}`, () => {
+    let backing: RedisCluster | undefined
+    beforeAll(async () => {
+      backing = await kind.start()
+    })
+    afterAll(() => backing?.stop())
+
+    async function redis() {
+      const nodes = backing?.nodes ?? []
+      for (const node of nodes) await node.ask('FLUSHALL')
+      const ends: (() => unknown)[] = []
+      const second = async () => {
+        const { options, end } = await kind.options(nodes)
+        // Deadlines are tried elsewhere; here a busy machine must not look like a broken rule.
+        const store = redisStore({ ...options, deadline: 5_000 })
+        ends.push(end, () => store.close())
+        return answers(store)
+      }
+      const passTime = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+      const close = async () => {
+        for (const end of ends.reverse()) await end()
+      }
+      return { store: await second(), second, passTime, realTime: true, close }
+    }
+
+    for (const { name, run } of lockContract(redis)) test(name, run)
+    for (const { name, run } of limitContract(redis)) test(name, run)
   })
-  afterAll(() => server?.stop())
-
-  async function redis() {
-    await server?.ask('FLUSHALL')
-    const opened: { close(): Promise<void> }[] = []
-    // Deadlines are tried elsewhere; here a busy machine must not look like a broken rule.
-    const second = async () => {
-      const store = redisStore({ url: server?.url ?? '', deadline: 5_000 })
-      opened.push(store)
-      return answers(store)
-    }
-    const passTime = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-    const close = async () => {
-      await Promise.all(opened.map(each => each.close()))
-    }
-    return { store: await second(), second, passTime, realTime: true, close }
-  }
-
-  for (const { name, run } of lockContract(redis)) test(name, run)
-  for (const { name, run } of limitContract(redis)) test(name, run)
-})
+}

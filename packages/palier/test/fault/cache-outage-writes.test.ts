@@ -30,6 +30,16 @@ async function bothUp({ here, there }: Place): Promise<void> {
   await until('the other process is well', async () => isWell(await there.status()), NEVER)
 }
 
+/** Both have noticed; what comes after it happens after their return, not before their loss. */
+async function bothOut({ here, there }: Place): Promise<void> {
+  await allOut(here)
+  await until(
+    'the other process has left Redis alone',
+    async () => (await there.status()).tiers.some(tier => tier.role === 'shared' && tier.state === 'open'),
+    NEVER,
+  )
+}
+
 const isWell = (status: Awaited<ReturnType<CacheNode['status']>>): boolean =>
   status.backend === 'redis' && status.outbox.pending === 0
 
@@ -49,7 +59,7 @@ describe('Redis cannot be reached, and comes back with all that it held', () => 
         await new Promise(resolve => setTimeout(resolve, 1))
       }
     })()
-    await allOut(here)
+    await bothOut(place)
     await path.mode('pass')
     await bothUp(place)
     reading.abort()
@@ -68,6 +78,7 @@ describe('Redis cannot be reached, and comes back with all that it held', () => 
     await path.mode('refuse')
     expect(await here.set('key', 'new')).toEqual({ local: true, shared: 'pending' })
     expect([undefined, 'new']).toContain(await here.get('key'))
+    await bothOut(place)
     await path.mode('pass')
     await bothUp(place)
     expect([undefined, 'new']).toContain(await here.get('key'))
@@ -172,6 +183,7 @@ describe('Redis cannot be reached, and comes back with all that it held', () => 
       await here.delete('key')
       await here.set('key', 'meanwhile')
       await here.delete('key')
+      await bothOut(place)
       await path.mode('pass')
       await bothUp(place)
       expect(await here.get('key')).toBeUndefined()

@@ -102,6 +102,19 @@ export async function allOut(...caches: readonly Cache[]): Promise<void> {
   }
 }
 
+/**
+ * To be called before a fault that may be over before anybody noticed it. What it gives resolves when each cache has lost its
+ * backend since then, and uses it again.
+ */
+export function nextReturn(...caches: readonly Cache[]): () => Promise<void> {
+  const waiting = new Set(caches)
+  for (const cache of caches) cache.on('link', ({ state }) => void (state === 'open' && waiting.delete(cache)))
+  return async () => {
+    await until('each cache has lost its backend', () => waiting.size === 0, NEVER)
+    await allUp(...caches)
+  }
+}
+
 /** Resolves when the near tier of each cache is heard, so that what is deleted elsewhere is deleted here. */
 export async function allWell(...caches: readonly Cache[]): Promise<void> {
   for (const cache of caches) {

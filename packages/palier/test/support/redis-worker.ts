@@ -18,7 +18,8 @@ process.on('message', message => {
 for (const bus of buses) bus.attach({ message: () => {}, lost: () => {} }).catch(() => {})
 
 async function load({ store }: (typeof all)[number]): Promise<void> {
-  while (isRunning) {
+  // Loading the client holds the process up by itself, so the first round is no measure of anything.
+  for (let round = 0; isRunning; round++) {
     for (const call of [
       () => store.get('a'),
       () => store.getMany(['a', 'b']),
@@ -28,7 +29,7 @@ async function load({ store }: (typeof all)[number]): Promise<void> {
     ]) {
       const { ms } = await outcome(call)
       calls++
-      slowest = Math.max(slowest, ms)
+      if (round > 0) slowest = Math.max(slowest, ms)
     }
     if (calls % 50 === 0) store.reconnect?.()
     await new Promise(resolve => setTimeout(resolve, 2))

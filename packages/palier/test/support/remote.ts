@@ -110,6 +110,27 @@ export function remoteServer(clock: ManualClock, name = 'redis'): Server {
   }
 }
 
+/** A clock that knows which of its timers, set through it and not through `clock`, still wait: by where they were set. */
+export function countedClock(clock: ManualClock): ManualClock & { timers(): string[] } {
+  const live = new Map<object, string>()
+  const counted =
+    (set: ManualClock['after']): ManualClock['after'] =>
+    (ms, run) => {
+      const timer = {}
+      const where = new Error('timer').stack?.split('\n').find(line => line.includes('/src/')) ?? ''
+      live.set(timer, `${ms} ms${where.replace(/^.*\/src\//, ', ').replace(/\)$/, '')}`)
+      const cancel = set(ms, () => {
+        live.delete(timer)
+        run()
+      })
+      return () => {
+        live.delete(timer)
+        cancel()
+      }
+    }
+  return { ...clock, after: counted(clock.after), hold: counted(clock.hold), timers: () => [...live.values()] }
+}
+
 /** A backend as detection would give it. */
 export function place(
   backend: Backend,

@@ -50,10 +50,7 @@ export function createEntries(options: EntriesOptions): Entries {
   const { io, layout, leases, ledger, clock, times, hidden, budget, noteFault } = options
   const stampNow = createStamps()
   const suspension = createSuspension(clock)
-  const read = createReader(
-    { io, layout, times, hidden, noteFault, removed: bytes => ledger.give(bytes, 1) },
-    stampNow,
-  )
+  const read = createReader({ io, layout, times, hidden, noteFault, removed: bytes => ledger.give(bytes, 1) }, stampNow)
 
   const noteFull = (error: unknown): void => {
     // A file beyond the limit of the process is one file's trouble; what was refused unasked is no news.

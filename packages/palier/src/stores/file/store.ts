@@ -194,7 +194,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       return await inOrder(place, async () => {
         const waiting = begin()
         if (waiting !== undefined) await waiting
-        return run(place)
+        return twiceIfStale(() => run(place))
       })
     } catch (error) {
       if (!closed) noteFault(operation, error)
@@ -280,6 +280,16 @@ export function fileStore(options: FileStoreOptions): SharedStore {
       // An allowance that cannot be given back is found by the next count.
       if (opened !== undefined) await ledger.close().catch(() => undefined)
     },
+  }
+}
+
+/** A network file system lost the handle of a file under the call: once more, from the beginning. */
+async function twiceIfStale<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (faultOf(error) !== 'stale') throw error
+    return run()
   }
 }
 

@@ -75,7 +75,17 @@ function cutOff(walk: Walk, bytes: number, files: number): number {
   return step
 }
 
-export function createSweeper({ io, layout, leases, ledger, clock, times, budget, turn, stopped }: SweeperOptions): Sweeper {
+export function createSweeper({
+  io,
+  layout,
+  leases,
+  ledger,
+  clock,
+  times,
+  budget,
+  turn,
+  stopped,
+}: SweeperOptions): Sweeper {
   let running: Promise<Swept | undefined> | undefined
 
   const list = async (dir: string): Promise<Dirent[]> => {

@@ -15,7 +15,8 @@ export type Command = { /** Milliseconds before it. */ readonly gap: number } & 
       readonly load: number
       readonly fails: boolean
     }
-  | { readonly do: 'set' | 'add' | 'touch' | 'expire'; readonly node: number; readonly key: number }
+  | { readonly do: 'set' | 'add'; readonly node: number; readonly key: number }
+  | { readonly do: 'touch' | 'expire'; readonly node: number; readonly key: number }
   | {
       readonly do: 'invalidate'
       readonly node: number
@@ -35,6 +36,8 @@ export type Command = { /** Milliseconds before it. */ readonly gap: number } & 
   /** Everything is well again, time passes, and all must agree. */
   | { readonly do: 'settle' }
 )
+
+export type Of<D extends Command['do']> = Extract<Command, { do: D }>
 
 /** Both connections of a process, or the one its commands or its messages take; `answers`: what comes back only. */
 export type Way = 'all' | 'commands' | 'messages' | 'answers'
@@ -61,8 +64,11 @@ export interface Group {
   readonly keys: readonly number[]
 }
 
-export const GROUPS: readonly Group[] = [
-  ...KEYS.map(({ type, key }, i): Group => ({ by: 'key', name: `${type}:${key}`, keys: [i] })),
+export const GROUPS: readonly [Group, ...Group[]] = [
+  { by: 'key', name: 'a:k0', keys: [0] },
+  { by: 'key', name: 'a:k1', keys: [1] },
+  { by: 'key', name: 'b:k2', keys: [2] },
+  { by: 'key', name: 'b:k3', keys: [3] },
   { by: 'keys', name: 'a:k0 a:k1', keys: [0, 1] },
   { by: 'tag', name: 'x', keys: [0, 1, 3] },
   { by: 'tag', name: 'y', keys: [1, 2] },
@@ -189,8 +195,8 @@ function drawUse(random: Random, gap: number, nodes: number): Command {
   if (kind < 0.53) return { gap, do: 'read', node, how: 'getMany', keys: some, load: 0, fails: false }
   if (kind < 0.59) return { gap, do: 'read', node, how: 'getOrSetMany', keys: some, load, fails }
   if (kind < 0.62) return { gap, do: 'read', node, how: 'fresh', keys: [key], load, fails: false }
-  if (kind < 0.71) return { gap, do: 'set', node, key }
-  if (kind < 0.77) return { gap, do: random.pick(['add', 'touch', 'expire', 'expire']), node, key }
+  if (kind < 0.725) return { gap, do: kind < 0.71 ? 'set' : 'add', node, key }
+  if (kind < 0.77) return { gap, do: random.chance(0.3) ? 'touch' : 'expire', node, key }
   const group = random.chance(0.5) ? random.below(KEYS.length) : random.below(GROUPS.length)
   return { gap, do: 'invalidate', node, group, changes: random.below(16) | (1 << random.below(4)) }
 }
@@ -300,4 +306,15 @@ export function drawHistory(seed: number, nodes: number, profile: Profile): Comm
     const fault = random.chance(profile.broken) ? weighted(random, profile.faults) : undefined
     return fault === undefined ? drawUse(random, gap, nodes) : drawFault(random, gap, nodes, fault)
   })
+}
+
+/** A command as it is printed. */
+export function shown(command: Command): string {
+  if (command.do === 'invalidate') {
+    const { by, name } = GROUPS[command.group] ?? GROUPS[0]
+    return `delete by ${by} ${name}`.trim()
+  }
+  const { gap: _gap, do: what, ...rest } = command
+  const parts = Object.entries(rest).map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(',') : value}`)
+  return `${what} ${parts.join(', ')}`.trim()
 }

@@ -11,7 +11,7 @@ import type { OutageOptions, TypePolicy } from '../../options.ts'
 import { type Journals, NO_JOURNAL } from './disk.ts'
 import { createSubscription, type Subscription } from './bus.ts'
 import type { Checker, Value } from './checker.ts'
-import { type Command, GROUPS, type Group, KEYS } from './commands.ts'
+import { type Command, GROUPS, KEYS, type Of } from './commands.ts'
 import type { Random } from './random.ts'
 import type { Server } from './server.ts'
 import { createStore } from './store.ts'
@@ -69,7 +69,7 @@ interface Parts {
   readonly checker: Checker
   readonly without: ReadonlySet<Part>
   readonly outage: OutageOptions
-  readonly note: ((node: number, text: () => string) => void) | undefined
+  readonly say: ((node: number, text: () => string) => void) | undefined
   /** Undefined: no directory. */
   hostOf(node: number): Host | undefined
   primary(): Server
@@ -81,8 +81,8 @@ export function startLife(parts: Parts, node: number, number: number): Life {
   const name = `n${node}.${number}`
   // Each host's wall clock is wrong in its own way.
   const process = processClock(timeline, 1.9e12 + random.below(600_000))
-  const write = parts.note
-  const note = write && ((text: () => string): void => write(node, text))
+  const { say } = parts
+  const note = say && ((text: () => string): void => say(node, text))
   const local: (Wire | Subscription)[] = []
   const host = parts.hostOf(node)
   const connect = (server: () => Server, isLocal: boolean) => {
@@ -150,8 +150,6 @@ export function endLife(life: Life): void {
   life.open.clear()
 }
 
-type ReadCommand = Extract<Command, { do: 'read' }>
-
 /** What the source gives: the version it had when it was asked, some time later. */
 function load(life: Life, checker: Checker, ms: number, fails: boolean, key: number): Promise<Value> {
   const value = { k: key, v: checker.version(key) }
@@ -164,7 +162,7 @@ function load(life: Life, checker: Checker, ms: number, fails: boolean, key: num
 }
 
 /** Runs a read; what it gives is told key by key. A source that fails is no failure of the cache. */
-export async function read(life: Life, checker: Checker, command: ReadCommand): Promise<readonly [number, unknown][]> {
+export async function read(life: Life, checker: Checker, command: Of<'read'>): Promise<readonly [number, unknown][]> {
   const { how, keys, load: ms, fails } = command
   const [first = 0] = keys
   const { type, key, tags, late } = KEYS[first] ?? KEYS[0]
@@ -240,7 +238,7 @@ async function orNothing<T>(given: Promise<T>): Promise<T | undefined> {
 }
 
 export function invalidate(life: Life, group: number): Promise<Receipt> {
-  const { by, name, keys } = GROUPS[group] ?? (GROUPS[0] as Group)
+  const { by, name, keys } = GROUPS[group] ?? GROUPS[0]
   const { cache } = life
   const [first = 0] = keys
   const { type, key } = KEYS[first] ?? KEYS[0]

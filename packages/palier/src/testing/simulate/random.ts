@@ -44,9 +44,10 @@ const SEEDED = Symbol('the random numbers of a simulation')
 
 /**
  * Makes everything random in this process follow from `random` until the returned function is called: tokens and stamps
- * of the engine, its jitter. One simulation at a time may run in a process, which this sees to.
+ * of the engine, its jitter. One simulation at a time may run in a process, which this sees to. Errors get no stack
+ * unless it is asked for: most of them are made and thrown away, and the stack is the dearest part of them.
  */
-export function seedGlobals(random: Random): () => void {
+export function seedGlobals(random: Random, withStacks: boolean): () => void {
   if (SEEDED in Math.random) throw new Error('simulate: another simulation is running; wait for it first')
   const original = Math.random
   Math.random = Object.assign(() => random.next(), { [SEEDED]: true })
@@ -62,7 +63,10 @@ export function seedGlobals(random: Random): () => void {
     for (let i = 0; i < array.length; i++) array[i] = random.below(256)
     return array
   })
+  const { stackTraceLimit } = Error
+  if (!withStacks) Error.stackTraceLimit = 0
   return () => {
+    Error.stackTraceLimit = stackTraceLimit
     Math.random = original
     // What was put on the object hid the methods of its class.
     Reflect.deleteProperty(crypto, 'randomUUID')

@@ -63,7 +63,7 @@ export function createStore({ name, node, wire, subscription, local, note }: Par
 function shown(result: unknown): string {
   if (result === undefined) return 'nothing'
   if (Array.isArray(result)) return result.map(shown).join(' ')
-  if (typeof result !== 'object' || result === null) return String(result)
+  if (typeof result !== 'object' || result === null) return JSON.stringify(result)
   const { record, granted, bytes } = result as { record?: unknown; granted?: boolean; bytes?: Uint8Array }
   if (granted !== undefined) return `${granted ? 'granted' : 'not granted'}, ${shown(record)}`
   return bytes === undefined ? JSON.stringify(result) : payloadOf(bytes)

@@ -1,0 +1,242 @@
+import { existsSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createLayout } from '../../src/stores/file/layout.ts'
+import { freshDir, startWorker, tree, type Worker } from '../support/file-store.ts'
+import { trace, type Tracing } from '../support/file-strace.ts'
+
+let dir: string
+let removeAll: () => void
+let workers: Worker[]
+let tracings: Tracing[]
+
+beforeEach(() => {
+  const fresh = freshDir()
+  dir = fresh.dir
+  removeAll = fresh.remove
+  workers = []
+  tracings = []
+})
+
+afterEach(async () => {
+  await Promise.all(workers.map(worker => worker.kill()))
+  await Promise.all(tracings.map(tracing => tracing.stop()))
+  removeAll()
+})
+
+const pathOf = (key: string): string => createLayout(dir).entry(key)
+const leftovers = (): string[] => tree(dir).filter(name => /\.[tc]\/?$/.test(name))
+
+/** A process with a store that has the entries `k` and `j`. */
+async function start(io: 'sync' | 'async' = 'sync'): Promise<Worker> {
+  const worker = await startWorker('file-act-worker.ts', [dir, io])
+  workers.push(worker)
+  for (const command of ['set k old', 'set j other', 'get k']) await worker.ask(command)
+  return worker
+}
+
+async function inject(worker: Worker, ...injections: readonly string[]): Promise<Tracing> {
+  const tracing = await trace(worker.pid, injections)
+  tracings.push(tracing)
+  return tracing
+}
+
+/** Runs the commands in the worker; their answers. */
+async function ask(worker: Worker, ...commands: readonly string[]): Promise<string[]> {
+  const answers: string[] = []
+  for (const command of commands) answers.push(await worker.ask(command))
+  return answers
+}
+
+describe('no room', () => {
+  for (const errno of ['EDQUOT', 'ENOSPC']) {
+    test(`${errno}: a write is refused, nothing is left of it, and no other is tried for a while; the rest goes on`, async () => {
+      const worker = await start()
+      const tracing = await inject(worker, `write:error=${errno}:when=1`)
+      expect(await ask(worker, 'set k new')).toEqual(['PALIER_STORE_REFUSED'])
+      await tracing.stop()
+      // The disk has room again, and is not asked.
+      expect(await ask(worker, 'set j new', 'claim n t', 'get k', 'get j', 'delete j', 'get j')).toEqual([
+        'PALIER_STORE_REFUSED',
+        'PALIER_STORE_REFUSED',
+        'old',
+        'other',
+        'done',
+        'absent',
+      ])
+      expect(await worker.ask('faults')).toMatch(/^set:full,(set|claim|sweep):full/)
+      expect(leftovers()).toEqual([])
+    })
+  }
+
+  test('EFBIG: the one file is too large for the process; others are written', async () => {
+    const worker = await start()
+    const tracing = await inject(worker, 'write:error=EFBIG:when=1')
+    expect(await ask(worker, 'set k new')).toEqual(['PALIER_STORE_REFUSED'])
+    await tracing.stop()
+    expect(await ask(worker, 'set k new', 'get k')).toEqual(['done', 'new'])
+    expect(leftovers()).toEqual([])
+  })
+
+  test('EDQUOT while a commit is written: it is refused and the lease is free', async () => {
+    const worker = await start()
+    expect(await ask(worker, 'claim n t')).toEqual(['true'])
+    const tracing = await inject(worker, 'write:error=EDQUOT:when=1')
+    expect(await ask(worker, 'commit n t value')).toEqual(['PALIER_STORE_REFUSED'])
+    await tracing.stop()
+    expect(await ask(worker, 'get n')).toEqual(['absent'])
+    const other = await startWorker('file-act-worker.ts', [dir])
+    workers.push(other)
+    expect(await ask(other, 'claim n u', 'commit n u value', 'get n')).toEqual(['true', 'true', 'value'])
+    expect(leftovers()).toEqual([])
+  })
+})
+
+describe('a directory that cannot be written', () => {
+  for (const errno of ['EROFS', 'EACCES', 'EPERM']) {
+    test(`${errno}: what could not be deleted is not read any more, until it is deleted or set`, async () => {
+      const worker = await start()
+      const tracing = await inject(worker, `unlink:error=${errno}`, `openat:error=${errno}:when=3+`)
+      expect(await ask(worker, 'delete k', 'get k', 'get j')).toEqual(['PALIER_STORE_REFUSED', 'absent', 'other'])
+      await tracing.stop()
+      expect(await ask(worker, 'get k')).toEqual(['absent'])
+      // A load that was granted the lease of what is to be deleted stores nothing.
+      expect(await ask(worker, 'claim k t', 'commit k t late', 'get k')).toEqual(['true', 'false', 'absent'])
+      expect(await ask(worker, 'delete k', 'claim k t', 'commit k t new', 'get k')).toEqual([
+        'done',
+        'true',
+        'true',
+        'new',
+      ])
+      expect(await worker.ask('faults')).toBe('delete:readonly')
+    })
+  }
+
+  test('a set in place of what could not be deleted is read again', async () => {
+    const worker = await start()
+    const tracing = await inject(worker, 'unlink:error=EROFS')
+    expect(await ask(worker, 'delete k')).toEqual(['PALIER_STORE_REFUSED'])
+    await tracing.stop()
+    expect(await ask(worker, 'set k new', 'get k')).toEqual(['done', 'new'])
+  })
+})
+
+describe('no handles', () => {
+  for (const errno of ['EMFILE', 'ENFILE', 'ENOMEM']) {
+    test(`${errno} that passes is waited for, in reading, writing and claiming`, async () => {
+      const worker = await start()
+      for (const [command, answer] of [
+        ['get k', 'old'],
+        ['set k new', 'done'],
+        ['claim n t', 'true'],
+      ] as const) {
+        const tracing = await inject(worker, `openat:error=${errno}:when=1..3`)
+        expect(await ask(worker, command)).toEqual([answer])
+        await tracing.stop()
+      }
+      expect(await ask(worker, 'commit n t value', 'get n', 'faults')).toEqual(['true', 'value', ''])
+    })
+  }
+
+  test('EMFILE that does not pass is waited for once, not by each call', async () => {
+    const worker = await start()
+    const tracing = await inject(worker, 'openat:error=EMFILE')
+    expect(await ask(worker, ...Array.from({ length: 50 }, () => 'get k'))).toEqual(
+      Array.from({ length: 50 }, () => 'absent'),
+    )
+    expect(await ask(worker, 'set k new')).toEqual(['PALIER_STORE_FAILED'])
+    await tracing.stop()
+    expect(await ask(worker, 'get k', 'set k new', 'get k')).toEqual(['old', 'done', 'new'])
+  })
+})
+
+describe('a disk that fails', () => {
+  for (const errno of ['EIO', 'EUCLEAN']) {
+    for (const call of ['openat', 'pread64']) {
+      test(`${errno} of ${call}: the entry is absent, removed, and told once`, async () => {
+        const worker = await start()
+        const tracing = await inject(worker, `${call}:error=${errno}:when=1`)
+        expect(await ask(worker, 'get k', 'get k', 'get j')).toEqual(['absent', 'absent', 'other'])
+        await tracing.stop()
+        expect(existsSync(pathOf('k'))).toBe(false)
+        expect(await ask(worker, 'set k new', 'get k', 'faults')).toEqual(['done', 'new', 'get:damaged'])
+      })
+    }
+
+    test(`${errno}: an entry that cannot be removed either is not tried again, and read once another stands there`, async () => {
+      const worker = await start()
+      const other = await start()
+      const tracing = await inject(worker, `pread64:error=${errno}:when=1`, `unlink:error=${errno}`)
+      expect(await ask(worker, 'get k')).toEqual(['absent'])
+      await tracing.stop()
+      // The disk is well again, but its file is put aside.
+      expect(await ask(worker, 'get k', 'faults')).toEqual(['absent', 'get:damaged'])
+      expect(await ask(other, 'set k new')).toEqual(['done'])
+      expect(await ask(worker, 'get k', 'faults')).toEqual(['new', ''])
+    })
+  }
+})
+
+describe('a network file system that lost a handle', () => {
+  for (const call of ['openat', 'pread64']) {
+    test(`ESTALE of ${call} in a read: the file is opened again, once`, async () => {
+      const worker = await start()
+      const tracing = await inject(worker, `${call}:error=ESTALE:when=1`)
+      expect(await ask(worker, 'get k', 'faults')).toEqual(['old', ''])
+      await tracing.stop()
+      const again = await inject(worker, `${call}:error=ESTALE`)
+      expect(await ask(worker, 'get k', 'faults')).toEqual(['absent', 'get:stale'])
+      await again.stop()
+      expect(await ask(worker, 'get k')).toEqual(['old'])
+    })
+  }
+
+  for (const call of ['openat', 'write', 'rename']) {
+    test(`ESTALE of ${call} in a write: it is made once more`, async () => {
+      const worker = await start()
+      const tracing = await inject(worker, `${call}:error=ESTALE:when=1`)
+      expect(await ask(worker, 'set k new')).toEqual(['done'])
+      await tracing.stop()
+      expect(await ask(worker, 'get k', 'faults')).toEqual(['new', ''])
+      expect(leftovers()).toEqual([])
+    })
+  }
+})
+
+describe('a directory that is not what it should be', () => {
+  for (const [errno, call] of [
+    ['EXDEV', 'rename'],
+    ['ELOOP', 'openat'],
+    ['ENOTDIR', 'openat'],
+  ] as const) {
+    test(`${errno} of ${call}: the write fails with a plain reason and leaves nothing`, async () => {
+      const worker = await start()
+      const tracing = await inject(worker, `${call}:error=${errno}:when=1`)
+      expect(await ask(worker, 'set k new')).toEqual(['PALIER_STORE_FAILED'])
+      await tracing.stop()
+      expect(await ask(worker, 'faults', 'get k')).toEqual(['set:misplaced', 'old'])
+      expect(leftovers()).toEqual([])
+    })
+  }
+
+  test('ENOENT: a directory that vanished between two calls is made again, once', async () => {
+    const worker = await start()
+    const tracing = await inject(worker, 'openat:error=ENOENT:when=1')
+    expect(await ask(worker, 'set k new', 'get k', 'faults')).toEqual(['done', 'new', ''])
+    await tracing.stop()
+  })
+})
+
+test('in the thread pool the same errors have the same answers', async () => {
+  const worker = await start('async')
+  const stale = await inject(worker, 'pread64:error=ESTALE:when=1')
+  expect(await ask(worker, 'get k')).toEqual(['old'])
+  await stale.stop()
+  const damaged = await inject(worker, 'pread64:error=EIO')
+  expect(await ask(worker, 'get k')).toEqual(['absent'])
+  await damaged.stop()
+  expect(existsSync(pathOf('k'))).toBe(false)
+  const full = await inject(worker, 'write,pwrite64:error=EDQUOT')
+  // The event loop is told of finished work by a write too, of eight bytes: it goes on without.
+  await full.stop()
+  expect(await ask(worker, 'set k new', 'get k')).toEqual(['done', 'new'])
+})

@@ -1,0 +1,607 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Place } from '../../src/detect.ts'
+import type { Cache, CacheOptions } from '../../src/index.ts'
+import { memoryStore } from '../../src/index.ts'
+import type { MemoryStore } from '../../src/stores/memory.ts'
+import { type FaultyStore, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
+import { gate } from '../support/caches.ts'
+import { countedClock, engineOn, place, type Remote, remoteServer, type Server } from '../support/remote.ts'
+
+const rejections: unknown[] = []
+const note = (reason: unknown): void => void rejections.push(reason)
+beforeAll(() => void process.on('unhandledRejection', note))
+afterAll(() => void process.off('unhandledRejection', note))
+afterEach(async () => {
+  await new Promise(resolve => setImmediate(resolve))
+  expect(rejections.splice(0)).toEqual([])
+})
+
+/** A directory that several processes share: each opening of it is a store of its own. */
+interface Disk {
+  readonly backing: MemoryStore
+  readonly opened: FaultyStore[]
+  closed(): number
+  open(): FaultyStore
+}
+
+function disk(clock: ManualClock): Disk {
+  const backing = memoryStore({ clock })
+  const opened: FaultyStore[] = []
+  let closed = 0
+  return {
+    backing,
+    opened,
+    closed: () => closed,
+    open() {
+      const store = { ...backing.connect(), name: 'filesystem' }
+      const watched = faulty({ ...store, close: () => (closed++, store.close()) })
+      opened.push(watched)
+      return watched
+    },
+  }
+}
+
+interface Node {
+  readonly cache: Cache
+  readonly redis: Remote
+  readonly disk: Disk
+  readonly moves: string[]
+  readonly errors: string[]
+  down(): Promise<void>
+  up(): Promise<void>
+}
+
+interface House {
+  readonly clock: ManualClock
+  readonly server: Server
+  readonly backing: MemoryStore
+  /** Those that the caches set and that still wait. */
+  timers(): string[]
+  node(options?: CacheOptions, places?: (node: { redis: Remote; disk: Disk }) => [readonly Place[], number]): Promise<Node>
+}
+
+/** A Redis and a directory, and processes that know both. */
+function house(): House {
+  const clock = manualClock()
+  const server = remoteServer(clock)
+  const shared = disk(clock)
+  const counted = countedClock(clock)
+  return {
+    clock,
+    server,
+    backing: shared.backing,
+    timers: counted.timers,
+    async node(options = {}, placesOf) {
+      const redis = server.connect()
+      const own: Disk = { ...disk(clock), backing: shared.backing }
+      const open = (): FaultyStore => {
+        const store = shared.open()
+        own.opened.push(store)
+        return store
+      }
+      const [places, chosen] = placesOf?.({ redis, disk: { ...own, open } }) ?? [
+        [place('redis', redis, { wanted: true }), place('filesystem', undefined, { open }), place('memory', undefined)],
+        0,
+      ]
+      const cache = engineOn({ clock: counted, places, chosen, options })
+      const moves: string[] = []
+      const errors: string[] = []
+      cache.on('failover', ({ from, to }) => moves.push(`${from} > ${to}`))
+      cache.on('error', ({ operation }) => errors.push(operation))
+      await Promise.all([cache.ready(), clock.advance(5)])
+      return {
+        cache,
+        redis,
+        disk: { ...own, open, closed: shared.closed },
+        moves,
+        errors,
+        async down() {
+          redis.fail('*')
+          redis.lost()
+          await clock.advance(300)
+        },
+        async up() {
+          redis.heal()
+          redis.ready()
+          await clock.advance(300)
+        },
+      }
+    },
+  }
+}
+
+describe('a directory that stands in for Redis', () => {
+  test('is opened once the outage has lasted, and not for a shorter one', async () => {
+    const { clock, node } = house()
+    const at = await node()
+    at.redis.lost()
+    at.redis.ready()
+    await clock.advance(1000)
+    expect({ opened: at.disk.opened.length, moves: at.moves }).toEqual({
+      opened: 0,
+      moves: ['redis > memory', 'memory > redis'],
+    })
+    await at.down()
+    expect(at.moves.slice(2)).toEqual(['redis > memory', 'memory > filesystem'])
+    expect(at.cache.status()).toMatchObject({
+      backend: 'filesystem',
+      tiers: [
+        { role: 'near', used: true },
+        { name: 'redis', role: 'shared', state: 'open', used: false },
+        { name: 'filesystem', role: 'spare', state: 'up', used: true },
+      ],
+    })
+    await at.cache.close()
+  })
+
+  test('is given what is loaded meanwhile, with its ttl cut', async () => {
+    const { node, backing } = house()
+    const at = await node()
+    await at.down()
+    await at.cache.getOrSet('loaded', () => 1, { grace: '1h' })
+    await at.cache.set('set', 2)
+    for (const key of ['loaded', 'set']) {
+      const record = await backing.get(`default:e:::${key}`)
+      expect(record?.remaining).toBeGreaterThan(0)
+      expect(record?.remaining).toBeLessThanOrEqual(10_000)
+    }
+    expect(at.cache.stats().tiers[1]?.name).toBe('filesystem')
+    await at.cache.close()
+  })
+
+  test('holds nothing of an earlier outage, of this process or another', async () => {
+    const { node } = house()
+    const [a, b] = [await node(), await node()]
+    await Promise.all([a.down(), b.down()])
+    await a.cache.getOrSet('a', () => 'first', { tags: ['t'] })
+    await b.cache.getOrSet('b', () => 'first')
+    expect(await b.cache.get('a')).toBe('first')
+    await Promise.all([a.up(), b.up()])
+    await Promise.all([a.down(), b.down()])
+    expect(await a.cache.getMany(['a', 'b'])).toEqual([undefined, undefined])
+    expect(await b.cache.getMany(['a', 'b'])).toEqual([undefined, undefined])
+    await Promise.all([a.cache.close(), b.cache.close()])
+  })
+
+  test('is shared by the processes of one outage, which hear each other', async () => {
+    const { node } = house()
+    const [a, b] = [await node(), await node()]
+    await Promise.all([a.down(), b.down()])
+    await a.cache.getOrSet('k', () => 'v', { tags: ['t'] })
+    expect(await b.cache.get('k')).toBe('v')
+    expect(await b.cache.deleteByTag('t')).toEqual({ local: true, shared: 'pending' })
+    expect(await a.cache.get('k')).toBeUndefined()
+    expect(a.cache.status().processes).toBe(2)
+    await Promise.all([a.cache.close(), b.cache.close()])
+  })
+
+  test('a value that another process keeps there is not believed once it was deleted here on the way', async () => {
+    const { clock, node } = house()
+    const [a, b] = [await node(), await node()]
+    await b.down()
+    a.redis.fail('*')
+    a.redis.lost()
+    // A begins anew with the directory while its bus is slow; B goes on loading there, and A deletes.
+    while (a.disk.opened.length === 0) await clock.advance(1)
+    a.disk.opened[0]?.delay('attach', 100, clock)
+    await clock.advance(20)
+    await b.cache.getOrSet('k', () => 'old')
+    await a.cache.delete('k')
+    await clock.advance(500)
+    expect(a.cache.status().backend).toBe('filesystem')
+    expect(await a.cache.get('k')).toBeUndefined()
+    await Promise.all([a.cache.close(), b.cache.close()])
+  })
+
+  test('that fails too leaves memory; when it is back it is used again, begun anew', async () => {
+    const { clock, node } = house()
+    const at = await node()
+    await at.down()
+    await at.cache.getOrSet('k', () => 'disk')
+    const [spare] = at.disk.opened
+    spare?.fail('*')
+    await at.cache.get('nothing')
+    await clock.advance(0)
+    expect(at.cache.status()).toMatchObject({ backend: 'memory', state: 'DEGRADED' })
+    expect(await at.cache.get('k')).toBeUndefined()
+    expect(await at.cache.getOrSet('m', () => 'memory')).toBe('memory')
+    expect(await at.cache.delete('k')).toEqual({ local: true, shared: 'pending' })
+    spare?.heal()
+    await clock.advance(2000)
+    expect(at.cache.status().backend).toBe('filesystem')
+    expect(await at.cache.getMany(['k', 'm'])).toEqual([undefined, undefined])
+    await at.up()
+    expect(at.cache.status()).toMatchObject({ backend: 'redis', outbox: { pending: 0 } })
+    await at.cache.close()
+  })
+
+  test('that cannot be proven is tried again, and each time an error says so', async () => {
+    const { clock, node } = house()
+    let works = false
+    const at = await node({}, ({ redis, disk }) => [
+      [
+        place('redis', redis, { wanted: true }),
+        place('filesystem', undefined, {
+          open: disk.open,
+          prove: () => (works ? Promise.resolve() : Promise.reject(new Error('no space left'))),
+        }),
+        place('memory', undefined),
+      ],
+      0,
+    ])
+    await at.down()
+    await clock.advance(3000)
+    expect(at.errors.filter(one => one === 'failover').length).toBeGreaterThanOrEqual(3)
+    expect(at.cache.status().backend).toBe('memory')
+    works = true
+    await clock.advance(1100)
+    expect(at.cache.status().backend).toBe('filesystem')
+    await at.cache.close()
+  })
+
+  test('is closed when Redis is back, and nothing of it goes on', async () => {
+    const { clock, node, timers } = house()
+    const at = await node()
+    await at.down()
+    await at.cache.getOrSet('user:k', () => 1)
+    await at.cache.deleteByPattern('user:*')
+    await at.cache.deleteByTag('t')
+    await at.up()
+    expect(at.disk.closed()).toBe(1)
+    expect(at.cache.status().tiers.map(one => one.role)).toEqual(['near', 'shared'])
+    at.errors.splice(0)
+    const calls = at.disk.opened[0]?.calls('*')
+    await clock.advance(400_000)
+    expect(at.errors).toEqual([])
+    expect(at.disk.opened[0]?.calls('*')).toBe(calls)
+    await at.cache.close()
+    expect(timers()).toEqual([])
+  })
+
+  test('whose bus cannot be had is not asked for it any more once Redis is back', async () => {
+    const { clock, node } = house()
+    const at = await node({}, ({ redis, disk }) => [
+      [
+        place('redis', redis, { wanted: true }),
+        place('filesystem', undefined, {
+          open() {
+            const store = disk.open()
+            store.fail('attach')
+            return store
+          },
+        }),
+        place('memory', undefined),
+      ],
+      0,
+    ])
+    await at.down()
+    await clock.advance(3000)
+    expect(at.cache.status().backend).toBe('filesystem')
+    await at.up()
+    const asked = at.disk.opened[0]?.calls('attach')
+    at.errors.splice(0)
+    await clock.advance(10_000)
+    expect(at.disk.opened[0]?.calls('attach')).toBe(asked)
+    expect(at.errors).toEqual([])
+    await at.cache.close()
+  })
+
+  test('Redis back while the directory is being opened: it is left alone', async () => {
+    const { clock, node } = house()
+    const proof = gate<void>()
+    const at = await node({}, ({ redis, disk }) => [
+      [
+        place('redis', redis, { wanted: true }),
+        place('filesystem', undefined, { open: disk.open, prove: () => proof.promise }),
+      ],
+      0,
+    ])
+    await at.down()
+    await at.up()
+    proof.open()
+    await clock.advance(1000)
+    expect({ opened: at.disk.opened.length, moves: at.moves }).toEqual({
+      opened: 0,
+      moves: ['redis > memory', 'memory > redis'],
+    })
+    await at.cache.close()
+  })
+
+  test('no record without a lifetime is ever handed to it', async () => {
+    const { clock, node } = house()
+    const lifetimes: number[] = []
+    const at = await node({ outage: { ttl: 0 } }, ({ redis, disk }) => {
+      redis.fail('*')
+      const store = disk.open()
+      const watched = faulty({
+        ...store,
+        set: (key, bytes, ttl) => (lifetimes.push(ttl), store.set(key, bytes, ttl)),
+        commit: (key, token, bytes, ttl) => (lifetimes.push(ttl), store.commit(key, token, bytes, ttl)),
+      })
+      return [[place('redis', redis, { wanted: true }), place('filesystem', watched)], 1]
+    })
+    await clock.advance(1000)
+    await at.cache.set('k', 1)
+    await at.cache.getOrSet('l', () => 1)
+    await at.cache.add('m', 1)
+    expect(lifetimes.filter(ttl => !(ttl > 0))).toEqual([])
+    await at.cache.close()
+  })
+})
+
+describe('a Redis that was asked for and is not there at the start', () => {
+  const absent = (node: { redis: Remote; disk: Disk }): [readonly Place[], number] => {
+    node.redis.fail('*')
+    return [
+      [
+        place('redis', node.redis, { wanted: true }),
+        place('filesystem', undefined, { open: node.disk.open }),
+        place('memory', undefined),
+      ],
+      1,
+    ]
+  }
+
+  test('is waited for; the directory stands in, and what is deleted waits', async () => {
+    const { clock, node, server } = house()
+    const first = await node()
+    await first.cache.set('k', 'old')
+    const at = await node({}, absent)
+    expect(at.cache.status()).toMatchObject({ backend: 'filesystem', state: 'DEGRADED', staleBound: 10_000 })
+    expect(await at.cache.getOrSet('l', () => 1)).toBe(1)
+    expect(await at.cache.peek('l')).toMatchObject({ ttl: 10_000 })
+    expect(await at.cache.delete('k')).toEqual({ local: true, shared: 'pending' })
+    at.redis.heal()
+    await clock.advance(4000)
+    expect(at.cache.status()).toMatchObject({ backend: 'redis', state: 'HEALTHY', outbox: { pending: 0 } })
+    expect(await at.cache.getMany(['k', 'l'])).toEqual([undefined, undefined])
+    expect(server).toBeDefined()
+    await Promise.all([at.cache.close(), first.cache.close()])
+  })
+
+  test('is told what was deleted, and so is everybody who hears it', async () => {
+    const { clock, node } = house()
+    const first = await node()
+    for (const key of ['k', 'tagged', 'p:k']) await first.cache.set(key, 'old', { tags: key === 'tagged' ? ['t'] : [] })
+    expect(await first.cache.getMany(['k', 'tagged', 'p:k'])).toEqual(['old', 'old', 'old'])
+    const at = await node({}, absent)
+    await at.cache.delete('k')
+    await at.cache.deleteByTag('t')
+    await at.cache.deleteByPattern('p:*')
+    at.redis.heal()
+    await clock.advance(4000)
+    expect(at.cache.status().outbox).toEqual({ pending: 0 })
+    expect(await first.cache.getMany(['k', 'tagged', 'p:k'])).toEqual([undefined, undefined, undefined])
+    await Promise.all([at.cache.close(), first.cache.close()])
+  })
+
+  test('and cannot even be opened does not keep the directory from being used', async () => {
+    const { node } = house()
+    const at = await node({}, ({ disk }) => [
+      [
+        place('redis', undefined, {
+          wanted: true,
+          open() {
+            throw new Error('no client is installed')
+          },
+        }),
+        place('filesystem', undefined, { open: disk.open }),
+        place('memory', undefined),
+      ],
+      1,
+    ])
+    expect(at.cache.status().backend).toBe('filesystem')
+    await at.cache.set('k', 1)
+    expect(await at.cache.get('k')).toBe(1)
+    await at.cache.close()
+  })
+})
+
+describe('a better backend that nobody asked for', () => {
+  const scouted =
+    (isThere: () => boolean, given: Partial<Place> = {}) =>
+    ({ redis, disk }: { redis: Remote; disk: Disk }): [readonly Place[], number] => [
+      [
+        place('redis', redis, {
+          prove: () => (isThere() ? Promise.resolve() : Promise.reject(new Error('nobody listens'))),
+          ...given,
+        }),
+        place('filesystem', undefined, { open: disk.open }),
+        place('memory', undefined),
+      ],
+      1,
+    ]
+
+  test('is found within seconds, and is what counts from then on', async () => {
+    const { clock, node, timers } = house()
+    let there = false
+    const at = await node({}, scouted(() => there))
+    expect(at.cache.status()).toMatchObject({ backend: 'filesystem', state: 'HEALTHY' })
+    await at.cache.set('k', 'on disk')
+    await clock.advance(20_000)
+    expect(at.moves).toEqual([])
+    there = true
+    await clock.advance(6000)
+    expect(at.moves).toEqual(['filesystem > redis'])
+    expect(at.cache.status()).toMatchObject({ backend: 'redis', outbox: { pending: 0 } })
+    expect(at.disk.closed()).toBe(1)
+    expect(await at.cache.get('k')).toBeUndefined()
+    expect(await at.cache.set('k', 'v')).toEqual({ local: true, shared: 'acked' })
+    expect(await at.cache.peek('k')).toMatchObject({ ttl: 300_000 })
+    await clock.advance(3000)
+    expect(at.cache.status().state).toBe('HEALTHY')
+    await at.cache.close()
+    expect(timers()).toEqual([])
+  })
+
+  test('once found is fallen back from like any other, to the directory it took the place of', async () => {
+    const { clock, node } = house()
+    const at = await node({}, scouted(() => true))
+    await at.cache.set('k', 'on disk, before')
+    await clock.advance(6000)
+    await at.down()
+    expect(at.moves).toEqual(['filesystem > redis', 'redis > memory', 'memory > filesystem'])
+    expect(await at.cache.get('k')).toBeUndefined()
+    await at.up()
+    expect(at.cache.status().backend).toBe('redis')
+    await at.cache.close()
+  })
+
+  test('holds nothing that was there before it was found', async () => {
+    const { clock, node } = house()
+    const other = await node()
+    await other.cache.set('k', 'old')
+    const at = await node({}, scouted(() => true))
+    await at.cache.delete('k')
+    await clock.advance(6000)
+    expect(at.cache.status().backend).toBe('redis')
+    expect(await at.cache.get('k')).toBeUndefined()
+    await Promise.all([at.cache.close(), other.cache.close()])
+  })
+
+  test('other processes that use it already hear what was deleted before it was found', async () => {
+    const { clock, node } = house()
+    const other = await node()
+    await other.cache.set('k', 'old')
+    expect(await other.cache.get('k')).toBe('old')
+    const at = await node({}, scouted(() => true))
+    await at.cache.delete('k')
+    await clock.advance(6000)
+    expect(at.cache.status().backend).toBe('redis')
+    expect(await other.cache.get('k')).toBeUndefined()
+    await Promise.all([at.cache.close(), other.cache.close()])
+  })
+
+  test('a deletion made while it is being told is obeyed there', async () => {
+    const { clock, node } = house()
+    const other = await node()
+    const at = await node({}, scouted(() => true))
+    at.redis.delay('attach', 200, clock)
+    while (at.cache.status().tiers.find(one => one.role === 'scout')?.state !== 'draining') await clock.advance(1)
+    await clock.advance(20)
+    await other.cache.getOrSet('k', () => 'old')
+    await at.cache.delete('k')
+    await clock.advance(1000)
+    expect(at.cache.status().backend).toBe('redis')
+    expect(await at.cache.get('k')).toBeUndefined()
+    await Promise.all([at.cache.close(), other.cache.close()])
+  })
+
+  test('that proves itself and cannot be opened harms nobody, and is looked for again', async () => {
+    const { clock, node } = house()
+    let opens = 0
+    const at = await node({}, node => {
+      const given: Partial<Place> = {
+        open() {
+          if (++opens === 1) throw new Error('no client is installed')
+          return node.redis
+        },
+      }
+      return scouted(() => true, given)(node)
+    })
+    await clock.advance(6000)
+    expect(opens).toBe(1)
+    expect(at.cache.status().backend).toBe('filesystem')
+    await clock.advance(6000)
+    expect(at.cache.status().backend).toBe('redis')
+    await at.cache.close()
+  })
+})
+
+describe('going on with what memory had', () => {
+  const SERVE = { outage: { serveFor: '30s', ttl: '5s' } } as const
+
+  test('for the stated time entries from before are served; then nothing of them is', async () => {
+    const { clock, node } = house()
+    const at = await node(SERVE)
+    await at.cache.set('k', 1, { tags: ['t'] })
+    await at.down()
+    expect(at.moves).toEqual([])
+    expect(at.cache.status()).toMatchObject({ backend: 'redis', state: 'DEGRADED', staleBound: 30_000 })
+    expect(at.cache.status().reason).toContain('memory goes on with what it had')
+    expect(await at.cache.get('k')).toBe(1)
+    expect(await at.cache.getOrSet('absent', () => 'source')).toBe('source')
+    await clock.advance(29_600)
+    expect(await at.cache.get('k')).toBe(1)
+    await clock.advance(400)
+    expect(await at.cache.get('k')).toBeUndefined()
+    expect(at.moves[0]).toBe('redis > memory')
+    await at.up()
+    expect(at.cache.status().backend).toBe('redis')
+    expect(await at.cache.get('k')).toBe(1)
+    await at.cache.close()
+  })
+
+  const mutations: Readonly<Record<string, (cache: Cache) => Promise<{ readonly shared: string }>>> = {
+    set: cache => cache.type('user').set('k', 'new'),
+    delete: cache => cache.type('user').delete('k'),
+    deleteByTag: cache => cache.deleteByTag('t'),
+    deleteByType: cache => cache.deleteByType('user'),
+    deleteByPattern: cache => cache.deleteByPattern('us*:k'),
+    clear: cache => cache.clear(),
+  }
+
+  test.each(Object.entries(mutations))('%s meanwhile is obeyed at once, and after', async (_name, mutate) => {
+    const { clock, node } = house()
+    const [at, peer] = [await node(SERVE), await node(SERVE)]
+    await at.cache.type('user').set('k', 'old', { tags: ['t'] })
+    await at.cache.type('product').set('other', 'kept')
+    await at.down()
+    expect(await at.cache.type('user').get('k')).toBe('old')
+    expect(await mutate(at.cache)).toEqual({ local: true, shared: 'pending' })
+    for (const wait of [0, 1000, 29_000, 5000]) {
+      await clock.advance(wait)
+      expect(await at.cache.type('user').get('k')).not.toBe('old')
+      expect((await at.cache.type('user').peek('k'))?.value).not.toBe('old')
+    }
+    await at.up()
+    expect(await at.cache.type('user').get('k')).toBeUndefined()
+    expect(await peer.cache.type('user').get('k')).toBeUndefined()
+    await Promise.all([at.cache.close(), peer.cache.close()])
+  })
+
+  test('a backend that is back in time is used at once, and what memory had is dropped', async () => {
+    const { clock, node } = house()
+    const [at, peer] = [await node(SERVE), await node(SERVE)]
+    await at.cache.set('k', 'old')
+    await at.down()
+    // Behind everybody's back: no message tells of it.
+    await peer.redis.delete(['default:e:::k'])
+    expect(await at.cache.get('k')).toBe('old')
+    await at.up()
+    expect(await at.cache.get('k')).toBeUndefined()
+    await clock.advance(60_000)
+    expect(at.moves).toEqual([])
+    await Promise.all([at.cache.close(), peer.cache.close()])
+  })
+
+  test('each outage has its own time', async () => {
+    const { clock, node } = house()
+    const at = await node(SERVE)
+    await at.down()
+    await clock.advance(20_000)
+    await at.up()
+    await at.cache.set('k', 1)
+    await at.down()
+    await clock.advance(20_000)
+    expect(await at.cache.get('k')).toBe(1)
+    await clock.advance(10_000)
+    expect(await at.cache.get('k')).toBeUndefined()
+    await at.cache.close()
+  })
+
+  test('a recovery that fails half way serves nothing from before any more', async () => {
+    const { clock, node } = house()
+    const at = await node(SERVE)
+    await at.cache.set('k', 'old')
+    await at.down()
+    await at.cache.delete('other')
+    at.redis.heal()
+    at.redis.fail('delete')
+    await clock.advance(2000)
+    expect(await at.cache.get('k')).toBeUndefined()
+    await at.up()
+    expect(await at.cache.get('k')).toBe('old')
+    await at.cache.close()
+  })
+})
