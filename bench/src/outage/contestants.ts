@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import KeyvRedis from '@keyv/redis'
@@ -43,8 +44,8 @@ const idleTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolv
 
 /** A look for a file that is not there, and the writing of one in its place, as `files` of this bench has it. */
 async function bareFiles(dir: string): Promise<void> {
-  const file = join(dir, 'control')
-  await readFile(`${file}-absent`).catch(() => undefined)
+  const file = join(dir, randomUUID())
+  await readFile(file).catch(() => undefined)
   await writeFile(`${file}.tmp`, 'v1')
   await rename(`${file}.tmp`, file)
 }

@@ -56,7 +56,7 @@ function percentile(values: readonly number[], share: number): number {
 function ms(value: number): string {
   if (Number.isNaN(value)) return '-'
   if (value >= LIMIT_MS) return `>${LIMIT_MS / 1000} s`
-  if (value >= 1000) return `${(value / 1000).toFixed(1)} s`
+  if (value >= 2000) return `${(value / 1000).toFixed(1)} s`
   return value < 10 ? `${value.toFixed(1)} ms` : `${value.toFixed(0)} ms`
 }
 

@@ -62,6 +62,8 @@ export async function startMember(task: Task): Promise<Member> {
     async ask<V extends Verb>(verb: V, task: Requests[V]['task']) {
       const id = next++
       const reply = expect(id)
+      // Whoever asked looks at it when it is due; until then it is no accident.
+      reply.catch(() => undefined)
       if (end === undefined) child.send({ id, verb, task } satisfies Request)
       return (await reply) as Requests[V]['result']
     },

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Call } from './protocol.ts'
@@ -67,12 +68,15 @@ async function member(stage: Stage, contestant: OutageContestant, redisUrl: stri
 
 async function onStage<T>(scene: Scene, act: (stage: Stage) => Promise<T>): Promise<T> {
   const stage: Stage = { dir: await mkdtemp(join(tmpdir(), 'palier-outage-')), members: [] }
+  const remove = (): void => rmSync(stage.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+  process.once('exit', remove)
   try {
     return await act(stage)
   } finally {
     await Promise.all(stage.members.map(one => one.kill()))
     await scene.close()
-    await rm(stage.dir, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
 }
 

@@ -304,7 +304,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
       tellState()
     })
 
-  const room = createGuardRoom(core, around.memoryGuards(clock), () => busOf(core.home)?.peers() ?? 1)
+  const room = createGuardRoom(core, around.memoryGuards(clock), deadline, () => busOf(core.home)?.peers() ?? 1)
   const door = createLockDoor(room)
   const plain = verbs.get('')
   if (plain === undefined) throw new TypeError('the default type is missing')

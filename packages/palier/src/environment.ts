@@ -90,6 +90,10 @@ export const HIDDEN = '***'
 
 /** A Redis URL without its password and query. */
 export function shownUrl(url: string): string {
+  // Several hosts in one URL are more than a URL knows of.
+  if (/^rediss?\+sentinel:\/\//.test(url)) {
+    return url.replace(/\?.*$/s, '').replace(/:\/\/([^\s:@/]*):.*@/s, `://$1:${HIDDEN}@`)
+  }
   if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) return '(not a Redis URL)'
   const { protocol, username, password, host, pathname } = new URL(url)
   const user = password === '' ? username : `${username}:${HIDDEN}`

@@ -1,4 +1,6 @@
+import { within } from './clock.ts'
 import { type Core, reportError } from './core.ts'
+import { PalierError } from './errors.ts'
 import type { GuardRoom, Guards } from './guard-room.ts'
 import type { Link } from './link.ts'
 
@@ -21,7 +23,7 @@ function guardsOf(link: Link): Guards {
 }
 
 /** What locks and limiters see of a cache: its home tier, what stands in for it, and this process. */
-export function createGuardRoom(core: Core, memory: Guards, peers: () => number): GuardRoom {
+export function createGuardRoom(core: Core, memory: Guards, deadline: number, peers: () => number): GuardRoom {
   const { clock } = core
   let processes = 1
   let countedAt = Number.NEGATIVE_INFINITY
@@ -32,13 +34,24 @@ export function createGuardRoom(core: Core, memory: Guards, peers: () => number)
     processes = Math.max(1, peers())
   }
 
+  /** A decision is owed within the deadline even while the backend is being looked for. */
+  const settled = (): Promise<void> =>
+    within(
+      clock,
+      deadline,
+      () => core.settled,
+      () => {
+        throw new PalierError('PALIER_STORE_FAILED', 'the backend is still being looked for')
+      },
+    )
+
   return {
     clock,
     namespace: core.namespace,
     memory,
     closed: core.closed.signal,
     async shared(operation) {
-      await core.settled
+      await settled()
       const { link } = core.home
       if (link === undefined) return operation(memory)
       try {

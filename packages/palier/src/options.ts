@@ -113,7 +113,7 @@ export interface CacheOptions<T extends Readonly<Record<string, AnyPolicy>> = Re
   readonly backend?: BackendChoice
   /** An ioredis or node-redis client. It is borrowed: never closed, no listener left on it. */
   readonly redis?: object
-  /** Environment: REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB. Default localhost:6379. */
+  /** `redis://`, `rediss://` or `redis+sentinel://[user:password@]host:port,host:port/name[/db]`. Environment: REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB. Default localhost:6379. */
   readonly redisUrl?: string
   /** Environment: CACHE_DIR. Default `./cache`. */
   readonly dir?: string

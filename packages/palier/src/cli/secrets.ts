@@ -13,8 +13,8 @@ const SHORTEST = 4
 const CREDENTIALS = /(:\/\/[^\s:@/]*):\S*@/g
 
 function passwordsOf(url: string): readonly string[] {
-  if (!URL.canParse(url)) return []
-  const { password } = new URL(url)
+  // A URL of several sentinels has more hosts than a URL may have.
+  const password = URL.canParse(url) ? new URL(url).password : (/:\/\/[^\s:@/]*:(\S*)@/.exec(url)?.[1] ?? '')
   try {
     return [password, decodeURIComponent(password)]
   } catch {

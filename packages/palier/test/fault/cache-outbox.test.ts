@@ -138,8 +138,9 @@ describe('a process ends while 1,000 of its deletions wait for Redis', () => {
     expect(first.errors()).toBe('')
     expect((await readdir(dir, { recursive: true })).length).toBeGreaterThan(0)
     await path.mode('pass')
-    // Nobody knows yet what the dead one deleted.
-    await allUp(witness)
+    // Nobody knows yet what the dead one deleted, and what is read now stays in memory.
+    await allWell(witness)
+    expect(await foundIn(witness, keys)).toBe(1000)
     const next = await room.cache(options)
     await allUp(next, witness)
     expect(await next.get('kept')).toBe('old')

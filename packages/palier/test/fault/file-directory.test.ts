@@ -8,7 +8,6 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -124,27 +123,34 @@ describe('a directory that can serve', () => {
 describe('what is put into the directory behind the back of the store', () => {
   const pathOf = (key: string): string => createLayout(dir).entry(key)
 
-  test('a flipped byte in the frame, a file cut short, and the file of another key are absent', async () => {
+  test('a file cut short and the file of another key are absent, told once and removed', async () => {
     const { store, events } = watchedStore({ dir })
     const bytes = fileRecord('k', 'value')
     await store.set('k', bytes, LONG)
+    await store.set('other', fileRecord('other', 'value'), LONG)
     const whole = readFileSync(pathOf('k'))
-    for (let at = 0; at < 24; at++) {
-      const damaged = Buffer.from(whole)
-      damaged[at] = (damaged[at] ?? 0) ^ 0x10
+    const damages = [...Array.from({ length: 12 }, (_, i) => whole.subarray(0, i * 7)), readFileSync(pathOf('other'))]
+    for (const damaged of damages) {
       writeFileSync(pathOf('k'), damaged)
       expect(await store.get('k')).toBeUndefined()
-    }
-    for (let length = 0; length < 24 + 48; length += 7) {
-      writeFileSync(pathOf('k'), whole)
-      truncateSync(pathOf('k'), length)
       expect(await store.get('k')).toBeUndefined()
+      expect(existsSync(pathOf('k'))).toBe(false)
     }
-    mkdirSync(join(pathOf('other'), '..'), { recursive: true })
-    writeFileSync(pathOf('other'), whole)
-    expect(await store.get('other')).toBeUndefined()
+    expect(events.flatMap(event => (event.kind === 'fault' ? [event.fault] : []))).toEqual(damages.map(() => 'damaged'))
     writeFileSync(pathOf('k'), whole)
     expect((await store.get('k'))?.bytes).toEqual(bytes)
+    expect((await store.get('other'))?.bytes).toBeDefined()
+    await store.close()
+  })
+
+  test('the record of a newer version is absent, and left alone', async () => {
+    const { store, events } = watchedStore({ dir })
+    await store.set('k', fileRecord('k', 'value'), LONG)
+    const newer = readFileSync(pathOf('k'))
+    newer[24 + 2] = 2
+    writeFileSync(pathOf('k'), newer)
+    expect(await store.get('k')).toBeUndefined()
+    expect(readFileSync(pathOf('k'))).toEqual(newer)
     expect(events.filter(({ kind }) => kind === 'fault')).toEqual([])
     await store.close()
   })
@@ -224,7 +230,12 @@ describe('a disk or a process of its own', () => {
     const namespaces = isRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount']
     const script = join(import.meta.dirname, '../support/file-mounts.ts')
     const command = [process.execPath, '--conditions=source', '--import', 'tsx', script, scenario, dir]
-    const { stdout } = await promisify(execFile)('unshare', [...namespaces, ...command])
+    // Whoever is root in a user namespace may write everywhere; the user outside needs none to be refused.
+    const [file, args] =
+      scenario === 'notAllowed' && !isRoot
+        ? [process.execPath, command.slice(1)]
+        : ['unshare', [...namespaces, ...command]]
+    const { stdout } = await promisify(execFile)(file, args)
     return JSON.parse(stdout) as Record<string, unknown>
   }
 
@@ -249,11 +260,52 @@ describe('a disk or a process of its own', () => {
       set: 'PALIER_STORE_REFUSED',
       deletePresent: 'PALIER_STORE_REFUSED',
       deleteAbsent: 'done',
-      entries: 60,
+      // The one that could not be deleted is not read by this process any more.
+      entries: 59,
       entriesOfANewStore: 60,
       claimed: 'PALIER_STORE_REFUSED',
       faults: ['readonly'],
+      entriesWhenWritable: 59,
       afterwards: 'done',
+      rewritten: 60,
+    })
+  })
+
+  test('notAllowed: a directory without rights for its user is read, and deletes of what it keeps are refused', async () => {
+    expect(await happens('notAllowed')).toEqual({
+      set: 'PALIER_STORE_REFUSED',
+      deletePresent: 'PALIER_STORE_REFUSED',
+      read: 'absent',
+      others: 59,
+      journal: 'PALIER_STORE_REFUSED',
+      afterwards: ['done', 'done', 'read'],
+    })
+  })
+
+  test('manyTombstones: more refused deletes than are kept make the store read nothing, until it can be written', async () => {
+    expect(await happens('manyTombstones')).toEqual({ refused: 10_050, read: 0, readWhenWritten: 50 })
+  })
+
+  for (const scenario of ['journalFullOfBytes', 'journalFullOfFiles']) {
+    test(`${scenario}: appends are refused, what was acknowledged stays, and appends work again`, async () => {
+      expect(await happens(scenario)).toEqual({
+        refused: ['PALIER_STORE_REFUSED', 'PALIER_STORE_REFUSED'],
+        freshRefused: 'PALIER_STORE_REFUSED',
+        files: 1,
+        afterwards: 'done',
+        inherited: ['k:before', 'k:after'],
+      })
+    })
+  }
+
+  test('journalReadOnly: appends are refused, what the dead left is read and kept, and all works again', async () => {
+    expect(await happens('journalReadOnly')).toEqual({
+      inherited: ['k:dead'],
+      refused: ['PALIER_STORE_REFUSED', 'PALIER_STORE_REFUSED'],
+      // There is nothing to be cleared.
+      clear: 'done',
+      afterwards: ['done', 'done'],
+      left: 1,
     })
   })
 

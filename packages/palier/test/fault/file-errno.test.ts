@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLayout } from '../../src/stores/file/layout.ts'
 import { freshDir, startWorker, tree, type Worker } from '../support/file-store.ts'
+import { until } from '../support/redis-server.ts'
 import { trace, type Tracing } from '../support/file-strace.ts'
 
 let dir: string
@@ -40,6 +42,14 @@ async function inject(worker: Worker, ...injections: readonly string[]): Promise
   return tracing
 }
 
+/** As if another process were sweeping: none of ours makes room. */
+function holdSweeps(): void {
+  const lease = join(dir, 'state', 'sweeper.l')
+  mkdirSync(lease)
+  writeFileSync(join(lease, 'another'), '')
+  utimesSync(join(lease, 'another'), Date.now() / 1000 + 60, Date.now() / 1000 + 60)
+}
+
 /** Runs the commands in the worker; their answers. */
 async function ask(worker: Worker, ...commands: readonly string[]): Promise<string[]> {
   const answers: string[] = []
@@ -51,8 +61,10 @@ describe('no room', () => {
   for (const errno of ['EDQUOT', 'ENOSPC']) {
     test(`${errno}: a write is refused, nothing is left of it, and no other is tried for a while; the rest goes on`, async () => {
       const worker = await start()
+      holdSweeps()
       const tracing = await inject(worker, `write:error=${errno}:when=1`)
       expect(await ask(worker, 'set k new')).toEqual(['PALIER_STORE_REFUSED'])
+      expect(leftovers()).toEqual([])
       await tracing.stop()
       // The disk has room again, and is not asked.
       expect(await ask(worker, 'set j new', 'claim n t', 'get k', 'get j', 'delete j', 'get j')).toEqual([
@@ -63,8 +75,9 @@ describe('no room', () => {
         'done',
         'absent',
       ])
-      expect(await worker.ask('faults')).toMatch(/^set:full,(set|claim|sweep):full/)
-      expect(leftovers()).toEqual([])
+      expect(await worker.ask('faults')).toMatch(/^(set|claim):full(,(set|claim):full)+$/)
+      await until('it is asked again', async () => (await worker.ask('set k new')) === 'done')
+      expect(await ask(worker, 'get k', 'claim n t')).toEqual(['new', 'true'])
     })
   }
 
@@ -235,8 +248,5 @@ test('in the thread pool the same errors have the same answers', async () => {
   expect(await ask(worker, 'get k')).toEqual(['absent'])
   await damaged.stop()
   expect(existsSync(pathOf('k'))).toBe(false)
-  const full = await inject(worker, 'write,pwrite64:error=EDQUOT')
-  // The event loop is told of finished work by a write too, of eight bytes: it goes on without.
-  await full.stop()
   expect(await ask(worker, 'set k new', 'get k')).toEqual(['done', 'new'])
 })

@@ -74,10 +74,15 @@ export interface Worker {
 }
 
 /** A process of its own running `script` of this directory; it is up when this resolves (it prints `ready`). */
-export async function startWorker(script: string, args: readonly string[]): Promise<Worker> {
+export async function startWorker(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Worker> {
   const file = join(import.meta.dirname, script)
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', file, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   })
   const { pid } = child
   if (pid === undefined) throw new Error('the worker did not start')

@@ -8,7 +8,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '../../../..')
 // Inside the package, so that `palier` resolves as it does for a reader; under a name that is ignored.
 const scratch = join(here, '../.cache/docs')
-const PAGES = ['README.md', 'packages/palier/README.md', 'docs/guide.md']
+const PAGES = ['README.md', 'packages/palier/README.md', 'docs/guide.md', 'docs/locks-and-limits.md']
 
 /** What the pages take for granted: the reader's own functions. */
 const ASSUMED = `

@@ -57,11 +57,19 @@ redis.call('DEL', KEYS[2])
 if done.err then return done end
 return 1`
 
-/** KEYS: value, lease. ARGV: record, ttl. */
+/**
+ * KEYS: value, lease. ARGV: record, ttl, the last moment in which it may happen or 0. Gives the server's time, negative when it
+ * was too late.
+ */
 const SET = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local latest = tonumber(ARGV[3])
+if latest > 0 and now > latest then return -now end
 local done = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[2])
-return done`
+if done.err then return done end
+return now`
 
 /** KEYS: lease. ARGV: token, ttl. */
 const RENEW = `

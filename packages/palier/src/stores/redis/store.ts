@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../clock.ts'
-import { badOption } from '../../errors.ts'
+import { badOption, PalierError } from '../../errors.ts'
 import { RECORD_HEAD } from '../../record.ts'
 import type { Claimed, ConnectionListener, SharedStore } from '../../store.ts'
 import { createRedisBus } from './bus.ts'
@@ -16,6 +16,7 @@ import type { Port, Reply } from './port.ts'
 import { asRecord, createReader, listOf, type Part, partsOf } from './reader.ts'
 import { createScanner } from './scan.ts'
 import { createScripts } from './scripts.ts'
+import { createServerTime } from './server-time.ts'
 import { targetOf } from './target.ts'
 
 export { isRedisClient, type RedisClientLike, type RedisStoreOptions } from './client.ts'
@@ -63,6 +64,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 /** The store over any port; `redisStore` makes the port. */
 export function storeOn(port: Port, commands: Commands, clock: Clock, deadline: number): RedisStore {
   const scripts = createScripts()
+  const time = createServerTime(clock, deadline)
   const write = { write: true }
   const [headStart, headEnd] = [String(RECORD_HEAD.start), String(RECORD_HEAD.end)]
   const pair = (key: string): [string, string] => {
@@ -90,8 +92,18 @@ export function storeOn(port: Port, commands: Commands, clock: Clock, deadline: 
     },
     async set(key, bytes, ttl) {
       const [value, lease] = pair(key)
+      const sentAt = clock.now()
+      const inTime = async (): Promise<boolean> => {
+        const args = [asBuffer(bytes), String(ttl), String(time.latest())]
+        const serverNow = Number(await commands.run(scripts.set, [value, lease], args, write))
+        time.learn(Math.abs(serverNow))
+        return serverNow > 0
+      }
       try {
-        await commands.run(scripts.set, [value, lease], [asBuffer(bytes), String(ttl)], write)
+        if (await inTime()) return
+        // The answer came in time, so it is the two clocks that differ; by now it is known by how much.
+        if (clock.now() - sentAt < deadline && (await inTime())) return
+        throw new PalierError('PALIER_STORE_TIMEOUT', `redis took the write later than ${deadline} ms, and left it`)
       } catch (error) {
         if (!isMoving(error)) throw error
         // A lease granted between the two is younger than this call, so what it commits is too.

@@ -31,6 +31,7 @@ const LOAD_LIMIT = 14_000
 interface Setting {
   readonly life: Life
   readonly version: number
+  readonly calledAt: number
   /** When the source changed again since its call; infinite if it did not. */
   racedAt: number
 }
@@ -108,7 +109,7 @@ export function createCalls(world: World, faults: Faults): Calls {
       checker.endMutation(mutation, receipt)
       if (receipt.shared !== 'acked') return
       for (const trace of traces) {
-        if ((world.wroteAt(life.node, trace) ?? -1) >= calledAt) continue
+        if (world.wroteAt(life.node, trace, 'server') >= calledAt) continue
         checker.fail('G6', life.node, undefined, `${shown(command)} was acked, and the server never did ${trace}`)
       }
       owe(mutation)
@@ -119,8 +120,9 @@ export function createCalls(world: World, faults: Faults): Calls {
   function settleSet(index: number, own: Setting, done: boolean): void {
     setting.delete(index)
     if (own.racedAt === Number.POSITIVE_INFINITY) return
-    const doneAt = done ? (world.wroteAt(own.life.node, fullKey(index)) ?? 0) : Number.POSITIVE_INFINITY
-    checker.excuse(index, own.version, doneAt >= own.racedAt)
+    const doneAt = world.wroteAt(own.life.node, fullKey(index), 'anywhere')
+    const wasInTime = done && doneAt >= own.calledAt && doneAt < own.racedAt
+    checker.excuse(index, own.version, !wasInTime)
   }
 
   function set(life: Life, command: Of<'set' | 'add'>): void {
@@ -131,7 +133,7 @@ export function createCalls(world: World, faults: Faults): Calls {
     const isSet = command.do === 'set'
     const version = isSet ? checker.change(index) : checker.version(index)
     const value = { k: index, v: version }
-    const own: Setting = { life, version, racedAt: Number.POSITIVE_INFINITY }
+    const own: Setting = { life, version, calledAt: now(), racedAt: Number.POSITIVE_INFINITY }
     setting.set(index, own)
     if (!isSet) {
       const call = (): Promise<boolean> => typed.add(key, value, { tags })

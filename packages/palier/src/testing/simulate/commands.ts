@@ -105,7 +105,7 @@ const NETWORK = [
 ] as const
 
 /** A short story of commands that belong together. */
-type Scene = 'late failover' | 'two failovers' | 'killed while out'
+type Scene = 'late failover' | 'two failovers' | 'killed while out' | 'missed message'
 
 export const PROFILES: readonly [Profile, ...Profile[]] = [
   { name: 'calm', faults: [], broken: 0, long: 0.05, longest: 5000 },
@@ -153,7 +153,7 @@ export const PROFILES: readonly [Profile, ...Profile[]] = [
     broken: 0,
     long: 0.05,
     longest: 5000,
-    scenes: ['late failover', 'two failovers', 'killed while out'],
+    scenes: ['late failover', 'two failovers', 'killed while out', 'missed message'],
   },
   {
     name: 'everything',
@@ -284,6 +284,15 @@ function drawScene(random: Random, nodes: number, scene: Scene): Command[] {
     const second = random.between(25_000, 54_000)
     const one = failover(first, first, random.below(2000))
     return [fill(), fill(), invalidate, one, failover(second, second, random.below(2000)), fill()]
+  }
+  if (scene === 'missed message') {
+    const other = (node + 1) % nodes
+    const read = { do: 'read', node: other, how: 'getOrSetMany', keys: ALL_KEYS, load: 5, fails: false } as const
+    const missed: Command = random.chance(0.5)
+      ? { gap: 200, do: 'drop', node: other, messages: 2 }
+      : { gap: 200, do: 'cut', node: other, what: 'messages', ms: random.between(20, 400) }
+    const again: Command = { ...read, gap: random.between(10_000, 25_000) }
+    return [{ ...read, gap: 100 }, { ...read, gap: 100 }, missed, { ...invalidate, gap: 10 }, again]
   }
   const cut: Command = { gap: random.below(500), do: 'cut', node, what: 'all', ms: random.between(2000, 15_000) }
   const crash: Command = { gap: random.between(5, 2000), do: 'crash', node, down: random.below(3000) }

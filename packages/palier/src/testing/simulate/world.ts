@@ -24,8 +24,8 @@ export interface World {
   promote(instant: number): void
   start(node: number): void
   hostOf(node: number): Host | undefined
-  /** When this node last wrote or deleted the key at a server; undefined if never. */
-  wroteAt(node: number, key: string): number | undefined
+  /** When this node last wrote or deleted the key at a server, or also on a disk; infinitely long ago if never. */
+  wroteAt(node: number, key: string, where: 'server' | 'anywhere'): number
   /** What nobody expected. */
   fail(error: unknown): void
   count(what: string): void
@@ -42,15 +42,19 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
   const random = createRandom(seed, 2)
   const timeline = createTimeline(error => world.fail(error))
   const now = (): number => timeline.now()
-  const hosts = createHosts(timeline, random, nodes)
-  const checker = createChecker({ nodes, now, journal: hosts.length > 0 })
   const wrote = new Map<string, number>()
+  const hosts = createHosts(timeline, random, nodes, (node, key) => void wrote.set(`${node} ${key}`, now()))
+  const checker = createChecker({ nodes, now, journal: hosts.length > 0 })
+  const wroteToServer = new Map<string, number>()
   const data = noData()
   const server = (number: number): Server =>
     createServer(`run ${number}`, data, {
       flaws: { lease: without.has('lease'), stamps: without.has('stamps') },
       now,
-      wrote: (node, key) => void wrote.set(`${node} ${key}`, now()),
+      wrote(node, key) {
+        wrote.set(`${node} ${key}`, now())
+        wroteToServer.set(`${node} ${key}`, now())
+      },
     })
   let servers = 1
   let primary = server(servers)
@@ -81,7 +85,10 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
       world.lives[node] = startLife({ ...world, without, outage }, node, number)
     },
     hostOf: node => hosts[node % Math.max(1, hosts.length)],
-    wroteAt: (node, key) => wrote.get(`${node} ${key}`),
+    wroteAt(node, key, where) {
+      const log = where === 'server' ? wroteToServer : wrote
+      return log.get(`${node} ${key}`) ?? Number.NEGATIVE_INFINITY
+    },
     fail(error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
       checker.fail('unhandled', -1, undefined, text)
@@ -92,9 +99,14 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
 }
 
 /** All processes on one host, each on its own, or none with a directory at all. */
-function createHosts(timeline: Timeline, random: Random, nodes: number): readonly Host[] {
+function createHosts(
+  timeline: Timeline,
+  random: Random,
+  nodes: number,
+  wrote: (node: number, key: string) => void,
+): readonly Host[] {
   const count = random.pick([1, nodes, 0])
-  const around = { flaws: SOUND, now: () => timeline.now(), wrote: () => undefined }
+  const around = { flaws: SOUND, now: () => timeline.now(), wrote }
   return Array.from({ length: count }, (_none, i) => ({
     disk: createServer(`disk ${i}`, noData(), around),
     journals: createJournals(timeline, random.fork(5000 + i)),
