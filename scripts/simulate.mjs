@@ -68,7 +68,7 @@ async function one(seed) {
   const small = values.shrink ? await shrink(seed, options) : undefined
   const report = small?.report ?? (await simulate(seed, { ...options, trace: true }))
   console.log(report.trace.join('\n'))
-  if (small !== undefined) console.log(`only ${JSON.stringify(small.only)}`)
+  if (small !== undefined) console.log(`only ${JSON.stringify(small.only)}, noise ${small.noise}`)
   say(report)
   if (report.violation !== undefined) process.exitCode = 1
 }

@@ -68,6 +68,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
   const ranked = (): readonly ManagedTier[] => [...opened].sort(([a], [b]) => a - b).map(([, tier]) => tier)
 
   const later = (ms: number, run: () => void): void => {
+    if (core.closed.signal.aborted) return
     const cancel = clock.after(ms, () => {
       cancels.delete(cancel)
       if (!core.closed.signal.aborted) run()
@@ -107,6 +108,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
       if (tier === better) homeAt = at
       tier.role = tier === better ? 'home' : 'spare'
     }
+    core.joining = core.joining.filter(tier => tier !== better)
     core.home = better
   }
 
@@ -166,14 +168,16 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
   function scout(at: number): void {
     const place = places[at]
     if (place === undefined || opened.has(at)) return
-    place.prove().then(
-      () => {
+    place
+      .prove()
+      .then(() => {
         if (core.closed.signal.aborted || opened.has(at)) return
-        void open(at, place, 'scout', place.open()).start()
-      },
+        const tier = open(at, place, 'scout', place.open())
+        core.joining = [...core.joining, tier]
+        void tier.start()
+      })
       // That it is not there was said when it was first looked for.
-      () => later(SCOUT_EVERY, () => scout(at)),
-    )
+      .catch(() => later(SCOUT_EVERY, () => scout(at)))
   }
 
   /** The first connection may take longer than a call later may. */
@@ -195,7 +199,8 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
     for (const [at, place] of found.slice(0, chosen + 1).entries()) {
       if (at < homeAt) later(SCOUT_EVERY, () => scout(at))
       else if (at === homeAt) core.home = open(at, place, 'home', place.opened ? place.opened.store : place.open())
-      else if (at === chosen) open(at, place, 'spare', place.opened?.store)
+      // With nothing kept during an outage there is nothing to keep it in.
+      else if (at === chosen && limits.ttl > 0) open(at, place, 'spare', place.opened?.store)
     }
     await Promise.all(
       [...opened].map(async ([at, tier]) => (at === chosen ? firstUp(tier, budget) : void tier.start())),

@@ -60,15 +60,18 @@ export interface HearingHooks {
   lost(reason: string): void
   /** The tier is heard from now on. */
   heard(): void
+  /** True once nobody wants to hear it any more. */
+  isOver(): boolean
 }
 
 /** Begins to hear the other caches of a tier; tries again until it can, or the cache is closed. Resolves after the first try. */
 export async function listen(core: Core, tier: Tier, bus: Bus, hooks: HearingHooks): Promise<void> {
-  if (core.closed.signal.aborted) return
+  if (core.closed.signal.aborted || hooks.isOver()) return
   try {
     await bus.attach({ message: text => hear(core, tier, text), lost: hooks.lost })
     hooks.heard()
   } catch (error) {
+    if (hooks.isOver()) return
     reportError(core, 'bus', error)
     const again = core.clock.after(ATTACH_EVERY, () => void listen(core, tier, bus, hooks))
     core.closed.signal.addEventListener('abort', again, { once: true })

@@ -14,9 +14,10 @@ export interface Receipt {
   readonly shared: 'acked' | 'pending' | 'refused' | 'none'
 }
 
-/** The tiers that must hear of an invalidation: the one whose word counts and, while it is out, the one in its place. */
-export function concerned(core: Core): readonly Tier[] {
-  return core.tier === core.home ? [core.home] : [core.home, core.tier]
+/** The tiers that must hear of an invalidation: the one whose word counts, the one in its place, and those to come. */
+export function concerned({ home, tier, joining }: Core): readonly Tier[] {
+  if (tier === home && joining.length === 0) return [home]
+  return [...new Set([home, tier, ...joining])]
 }
 
 /** Nothing under way for this key may be joined or kept any more. */

@@ -84,9 +84,9 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
   const remote = store.watch !== undefined || store.identity !== undefined
 
   const become = (next: LinkState, why: string): void => {
+    reason = why
     if (state === next) return
     state = next
-    reason = why
     since = clock.wall()
     hooks.changed(next, why)
   }
@@ -193,8 +193,8 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
     if (state === 'suspect') become('up', 'the store answers')
   }
 
-  const usable = (): boolean => state === 'up' || state === 'suspect'
-  const reachable = (): boolean => state !== 'open'
+  const usable = (): boolean => !closed && (state === 'up' || state === 'suspect')
+  const reachable = (): boolean => !closed && state !== 'open'
 
   const leftAlone = (): Promise<never> =>
     Promise.reject(new PalierError('PALIER_STORE_FAILED', `${store.name} is not used now: ${reason}`))
@@ -203,7 +203,10 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
     return usable() ? watched(operation) : leftAlone()
   }
 
-  /** Only the first word counts: an answer after the deadline is no success, a failure after it no second one. */
+  /**
+   * Only the first word counts: an answer after the deadline is no success, a failure after it no second one. An answer that
+   * was on its way when the store was given up is none either: the server that gave it may no longer be the one that counts.
+   */
   function watched<T>(operation: (store: SharedStore) => Promise<T>, asked = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const before = losses
@@ -212,7 +215,7 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
         if (over) return false
         over = true
         deadlines.end(wait)
-        // What a connection said that is given up by now says nothing about the next one.
+        // What was said before the loss says nothing about what answers now.
         if (losses === before) verdict()
         return true
       }
@@ -228,7 +231,8 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
       })
       try {
         operation(store).then(value => {
-          if (end(() => succeeded(asked))) resolve(value)
+          if (losses !== before && !over) fail(new Error(`its answer came after it was given up: ${reason}`))
+          else if (end(() => succeeded(asked))) resolve(value)
         }, fail)
       } catch (cause) {
         fail(cause)
@@ -275,6 +279,7 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
       losses++
       unwatch?.()
       cancelTrial?.()
+      cancelTrial = undefined
       cancelBeat?.()
       deadlines.close()
     },

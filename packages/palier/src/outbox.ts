@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { Recents } from './recents.ts'
-import { keyTarget, stampTarget, WIDEST, widened } from './targets.ts'
+import { FLUSH_TARGET, keyTarget, stampTarget, WIDEST, widened } from './targets.ts'
 import { typeStamp } from './key.ts'
 
 /** How often what waits is tried again while the store answers. */
@@ -10,8 +10,11 @@ const KINDS = [
   ['k:', 500],
   ['s:', 100],
   ['p:', 1],
-  ['f', 1],
+  ['', 1],
 ] as const
+
+/** What a later version wrote into the journal is of no kind known here, and delivered all the same. */
+const kindOf = (target: string): string => KINDS.find(([kind]) => target.startsWith(kind))?.[0] ?? ''
 
 /** One put of a target; a newer put of the same target has another ticket. */
 export interface Ticket {
@@ -110,16 +113,28 @@ export function createOutbox(parts: OutboxParts): Outbox {
     if (before > 0 && waiting.size === 0) parts.changed()
   }
 
-  /** Something wider waits: it will kill whatever this one would. */
-  const isCovered = (target: string): boolean =>
-    target !== WIDEST && (waiting.has(WIDEST) || waiting.has(widened(namespace, target)))
+  /** What waits and will kill whatever this one would. */
+  const coverOf = (target: string): string | undefined => {
+    if (target === WIDEST || target === FLUSH_TARGET) return undefined
+    if (waiting.has(WIDEST)) return WIDEST
+    const wide = widened(namespace, target)
+    return wide !== target && waiting.has(wide) ? wide : undefined
+  }
+
+  /** A wider one stands for these: with a new number, because its delivery may be under way since before they were put. */
+  const cover = (targets: readonly string[]): void => {
+    const covers = new Set(targets.map(coverOf).filter(wide => wide !== undefined))
+    for (const wide of covers) known.set(wide, ++numbers)
+    if (covers.size > 0) parts.begin([...covers])
+    forget(targets)
+  }
 
   /** Returns those that are new among what waits. */
   const wait = (targets: readonly string[]): readonly string[] => {
     const before = waiting.size
-    const fresh = targets.filter(target => !waiting.has(target) && !isCovered(target))
-    const covered = targets.filter(target => isCovered(target))
-    if (covered.length > 0) forget(covered)
+    const covered = targets.filter(target => coverOf(target) !== undefined)
+    if (covered.length > 0) cover(covered)
+    const fresh = targets.filter(target => !waiting.has(target) && !covered.includes(target))
     for (const target of fresh) {
       if (!known.has(target)) known.set(target, ++numbers)
       waiting.set(target, clock.wall())
@@ -127,20 +142,21 @@ export function createOutbox(parts: OutboxParts): Outbox {
     const wide = waiting.size > max ? collapse() : []
     arm()
     if (before === 0 && waiting.size > 0) parts.changed()
-    return wide.length > 0 ? wide : fresh
+    return [...wide, ...fresh.filter(target => waiting.has(target))]
   }
 
   /** First every key becomes its type, then whatever is left becomes the namespace. Returns what takes their place. */
   const collapse = (): readonly string[] => {
-    const keys = [...waiting.keys()].filter(target => target.startsWith('k:'))
+    const all = [...waiting.keys()].filter(target => target !== FLUSH_TARGET)
+    const keys = all.filter(target => target.startsWith('k:'))
     const types = new Set(keys.map(key => widened(namespace, key)))
-    const left = waiting.size - keys.length + types.size
-    const wide = left > max ? [WIDEST] : [...types]
-    const gone = left > max ? [...waiting.keys()].filter(target => target !== WIDEST) : keys
-    const oldest = Math.min(...[...waiting.values()].slice(0, 1), clock.wall())
+    const isMuch = all.length - keys.length + types.size > max
+    const wide = isMuch ? [WIDEST] : [...types]
+    const gone = isMuch ? all.filter(target => target !== WIDEST) : keys
+    const oldest = gone.reduce((least, target) => Math.min(least, waiting.get(target) ?? least), clock.wall())
     for (const target of wide) {
       known.set(target, ++numbers)
-      waiting.set(target, oldest)
+      waiting.set(target, Math.min(oldest, waiting.get(target) ?? oldest))
     }
     parts.begin(wide)
     forget(gone)
@@ -151,7 +167,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
   async function drainAll(): Promise<boolean> {
     let refused = false
     for (const [kind, atOnce] of KINDS) {
-      const targets = [...waiting.keys()].filter(target => target.startsWith(kind))
+      const targets = [...waiting.keys()].filter(target => kindOf(target) === kind)
       for (let from = 0; from < targets.length; from += atOnce) {
         const batch = targets.slice(from, from + atOnce).filter(target => waiting.has(target))
         if (batch.length === 0 || (await tell(batch))) continue
@@ -212,6 +228,8 @@ export function createOutbox(parts: OutboxParts): Outbox {
       if (ticket !== undefined && isCurrent(ticket)) forget([ticket.target])
     },
     take(targets) {
+      // With new numbers: a delivery that is under way may be heard by the server before.
+      for (const target of targets) known.set(target, ++numbers)
       parts.begin(targets)
       wait(targets)
     },

@@ -1,8 +1,10 @@
 import type { Clock } from './clock.ts'
-import { widened } from './targets.ts'
+import { WIDEST, widened } from './targets.ts'
 
 /** How long acknowledged writes may be lost by a server that takes over. Milliseconds. */
 const WINDOW = 60_000
+/** Kept for longer, because a server that took over is not noticed in the same moment. Milliseconds. */
+const UNNOTICED = 10_000
 /** So many are remembered one by one; older ones become one of their type. */
 const MOST = 50_000
 
@@ -44,7 +46,7 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
   const start = (): number => (without.has('window') ? clock.now() : (frozenAt ?? clock.now())) - WINDOW
 
   const prune = (): void => {
-    const before = start()
+    const before = start() - UNNOTICED
     for (const [target, at] of acknowledged) {
       if (at >= before) return
       acknowledged.delete(target)
@@ -54,7 +56,7 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
   /** The older half, each key as its whole type: more misses after a failover, and nothing forgotten. */
   const widen = (): void => {
     const wide = new Map<string, number>()
-    let left = MOST / 2
+    let left = acknowledged.size - MOST / 2
     for (const [target, at] of acknowledged) {
       if (left-- <= 0) break
       acknowledged.delete(target)
@@ -62,7 +64,9 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
     }
     const newer = [...acknowledged]
     acknowledged.clear()
-    for (const [target, at] of [...wide, ...newer]) {
+    // More types than that are no types: then it is everything.
+    const older: [string, number][] = wide.size < MOST / 2 ? [...wide] : [[WIDEST, Math.max(...wide.values())]]
+    for (const [target, at] of [...older, ...newer]) {
       acknowledged.delete(target)
       acknowledged.set(target, at)
     }
@@ -76,7 +80,7 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
         acknowledged.set(target, now)
       }
       prune()
-      if (acknowledged.size > MOST) widen()
+      while (acknowledged.size > MOST) widen()
     },
     freeze(at) {
       frozenAt ??= at

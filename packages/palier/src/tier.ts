@@ -67,6 +67,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
   let bus: Bus | undefined
   let trust = store === undefined ? NO_DOUBT : ALL_DOUBT
   let isHeard = false
+  let isClosed = false
   let serving = 0
   /** What the servers called themselves when the link was last known to be good, and when that was. */
   let identity: string | undefined
@@ -166,6 +167,8 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     if (!without.has('flush')) forgetEverything(core, tier)
     serving = 0
     trust = bus !== undefined && isHeard ? bus : store === undefined ? NO_DOUBT : ALL_DOUBT
+    // First of all the bus: who is told something now must be able to pass it on.
+    await hear()
     if (tier.role === 'spare') return beginAnew()
     const found = await identify()
     if (identity !== undefined && found !== identity && !without.has('replay')) outbox.take(recents.within())
@@ -173,7 +176,6 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     await inherit()
     // A store that refuses is well: what waits is passed over by readers here, and tried again.
     while (outbox.size > 0 && (await outbox.drain())) continue
-    await hear()
   }
 
   /** What a spare tier holds is from another outage, or from caches that go on in this one: none of it was told of what happened since. */
@@ -182,7 +184,6 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     const tickets = outbox.put([WIDEST])
     await tier.deliver([WIDEST])
     outbox.delivered(tickets)
-    await hear()
   }
 
   /** A bus that does not answer must not hold up the store that does; until it answers the near tier stays off. */
@@ -196,6 +197,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
         isHeard = true
         parts.told()
       },
+      isOver: () => isClosed,
       lost(reason) {
         if (clock.now() < serving) return
         forgetEverything(core, tier)
@@ -258,6 +260,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     },
     tell,
     async close() {
+      isClosed = true
       outbox.close()
       link?.close()
       tier.leases.close()

@@ -75,8 +75,11 @@ describe.each(BACKENDS)('on $name, a factory that', backend => {
   })
 
   test('fails with a stale value at hand: everybody gets that', async () => {
-    const options = { ...(await backend.options()), defaults: { ttl: 20, grace: '1m', softTimeout: 50, hardTimeout: HARD } }
-    const cache = await room.cache(options as CacheOptions)
+    const options = {
+      ...(await backend.options()),
+      defaults: { ttl: 20, grace: '1m', softTimeout: 50, hardTimeout: HARD },
+    }
+    const cache = await room.cache(options)
     for (const bad of FACTORIES) {
       await cache.getOrSet(bad.name, () => 'old')
       await until('it is stale', async () => (await cache.get(bad.name)) === undefined, NEVER)

@@ -115,7 +115,11 @@ describe('Redis is out, and several processes have one directory', () => {
     await onFiles(here)
     await here.getOrSet('key', () => 'meanwhile', { ttl: '1h', grace: '1h' })
     await here.set('set', 'meanwhile', { ttl: '1h' })
-    await until('both have ended', async () => (await here.getMany(['key', 'set'])).every(one => one === undefined), NEVER)
+    await until(
+      'both have ended',
+      async () => (await here.getMany(['key', 'set'])).every(one => one === undefined),
+      NEVER,
+    )
     expect(await here.getOrSet('key', () => 'again')).toBe('again')
   })
 

@@ -53,15 +53,21 @@ test('Redis comes and goes every 300 ms: no storm of connections, no leak, and e
     const seen = await a.get<number>(key)
     if (seen !== undefined && (seen !== n || n % 3 === 0)) wrong.push(`${key} was ${seen} after ${n}`)
     const loaded = await b.getOrSet(`load${n % 5}`, () => 'loaded')
-    if (loaded !== 'loaded') wrong.push(`load was ${String(loaded)}`)
+    if (loaded !== 'loaded') wrong.push(`load was ${loaded}`)
     slow.push(took)
     await wait(5)
   }
   flapping = false
   await flaps
   const recovery = await timed(() => allUp(a, b))
-  measured('F7 flapping: writes, p99 ms, slowest ms', `${slow.length} ${percentile(slow, 0.99).toFixed(1)} ${Math.max(...slow).toFixed(0)}`)
-  measured('F7 flapping: connections in 6 s for two caches, recovery ms', `${path.accepted() - before.accepted} ${recovery.toFixed(0)}`)
+  measured(
+    'F7 flapping: writes, p99 ms, slowest ms',
+    `${slow.length} ${percentile(slow, 0.99).toFixed(1)} ${Math.max(...slow).toFixed(0)}`,
+  )
+  measured(
+    'F7 flapping: connections in 6 s for two caches, recovery ms',
+    `${path.accepted() - before.accepted} ${recovery.toFixed(0)}`,
+  )
   expect(wrong).toEqual([])
   expect(links.filter(state => state === 'open').length).toBeGreaterThan(3)
   for (const [key, version] of versions) {

@@ -55,19 +55,18 @@ async function caughtUp({ primary, replica }: Pair): Promise<void> {
 }
 
 const types = { page: { tags: ['pages'] } }
-type Paged = Cache<typeof types>
 
 interface Way {
   readonly name: string
-  seed(cache: Paged): Promise<unknown>
-  remove(cache: Paged): Promise<Receipt>
-  read(cache: Paged): Promise<unknown>
+  seed(cache: Cache): Promise<unknown>
+  remove(cache: Cache): Promise<Receipt>
+  read(cache: Cache): Promise<unknown>
   /** What may be read afterwards. */
   readonly after: readonly unknown[]
 }
 
-const setPage = (cache: Paged): Promise<unknown> => cache.type('page').set('key', 'old')
-const getPage = (cache: Paged): Promise<unknown> => cache.type('page').get('key')
+const setPage = (cache: Cache): Promise<unknown> => cache.type('page').set('key', 'old')
+const getPage = (cache: Cache): Promise<unknown> => cache.type('page').get('key')
 
 const WAYS: readonly Way[] = [
   {
@@ -114,11 +113,11 @@ const WAYS: readonly Way[] = [
   },
 ]
 
-async function twoCaches(path: Proxy): Promise<readonly [Paged, Paged]> {
+async function twoCaches(path: Proxy): Promise<readonly [Cache, Cache]> {
   const here = await room.cache({ ...onRedis(path), types })
   const there = await room.cache({ ...onRedis(path), types })
   await allWell(here, there)
-  return [here as Paged, there as Paged]
+  return [here, there]
 }
 
 describe('a replica that missed the last writes takes over', () => {
@@ -152,7 +151,7 @@ describe('a replica that missed the last writes takes over', () => {
       for (const cache of [here, there]) expect(way.after).toContain(await way.read(cache))
     }
     const late = await room.cache({ ...onRedis(servers.path), types })
-    expect(way.after).toContain(await way.read(late as Paged))
+    expect(way.after).toContain(await way.read(late))
   })
 
   test('twice in a row, each time to one that missed the last writes', async () => {
@@ -231,7 +230,9 @@ describe('Redis loses what it held', () => {
       await new Promise(resolve => setTimeout(resolve, 50))
       return 'new'
     }
-    const values = await Promise.all([a, b].flatMap(cache => Array.from({ length: 50 }, () => cache.getOrSet('key', load))))
+    const values = await Promise.all(
+      [a, b].flatMap(cache => Array.from({ length: 50 }, () => cache.getOrSet('key', load))),
+    )
     expect(new Set(values)).toEqual(new Set(['new']))
     expect(loads).toBe(1)
   })

@@ -12,7 +12,20 @@ const BACKENDS: readonly { readonly name: string; options(): Promise<CacheOption
 ]
 
 const DAY = 86_400_000
-const REFUSED = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1.5, 1e21, 2 ** 53, 2 ** 63, '0s', '-5m', '']
+const REFUSED = [
+  0,
+  -1,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  1.5,
+  1e21,
+  2 ** 53,
+  2 ** 63,
+  '0s',
+  '-5m',
+  '',
+]
 /** Above 2^31 - 1 a timer of Node fires at once. */
 const LONG = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32, 2 ** 32 + 1, 25 * DAY, '25d', 3650 * DAY]
 

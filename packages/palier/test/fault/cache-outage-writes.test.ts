@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/index.ts'
 import { gate } from '../support/caches.ts'
 import type { CacheNode } from '../support/cache-node.ts'
-import { allOut, allUp, allWell, faultRoom, NEVER, onRedis } from '../support/fault-room.ts'
+import { allOut, allUp, allWell, faultRoom, NEVER, never, onRedis } from '../support/fault-room.ts'
 import type { Proxy } from '../support/proxy.ts'
 import { until } from '../support/redis-server.ts'
 
@@ -98,12 +98,7 @@ describe('Redis cannot be reached, and comes back with all that it held', () => 
       await here.set('kept', 'kept')
     }
     const read = (cache: Cache): Promise<unknown[]> =>
-      Promise.all([
-        cache.get('tagged'),
-        cache.type('dashboard').get('typed'),
-        cache.get('user-1'),
-        cache.get('kept'),
-      ])
+      Promise.all([cache.get('tagged'), cache.type('dashboard').get('typed'), cache.get('user-1'), cache.get('kept')])
     await allWell(here, there)
     await fill()
     expect(await read(there)).toEqual(['old', 'old', 'old', 'kept'])
@@ -126,6 +121,26 @@ describe('Redis cannot be reached, and comes back with all that it held', () => 
     await path.mode('pass')
     await allUp(here, there)
     for (const cache of [here, there]) expect(await cache.get('kept')).toBeUndefined()
+  })
+
+  test('a process that begins cut off deletes: those that were never cut off hear of it when it gets through', async () => {
+    const server = await room.redis()
+    const path = await room.proxy(server.port)
+    const types = { page: { tags: ['pages'] } }
+    const there = await room.cache({ ...onRedis(server), types })
+    await allWell(there)
+    await there.set('key', 'old')
+    await there.type('page').set('page', 'old')
+    await until('it is in memory', async () => (await there.fetch('key', never)).tier === 'near', NEVER)
+    expect(await there.type('page').get('page')).toBe('old')
+    await path.mode('refuse')
+    const here = await room.cache({ ...onRedis(path), types })
+    expect(await here.delete('key')).toEqual({ local: true, shared: 'pending' })
+    expect(await here.deleteByTag('pages')).toEqual({ local: true, shared: 'pending' })
+    await path.mode('pass')
+    await allUp(here)
+    await until('the key is gone there', async () => (await there.get('key')) === undefined, 5000)
+    await until('the tag is gone there', async () => (await there.type('page').get('page')) === undefined, 5000)
   })
 
   test('a load that began before the outage and ends during or after it stores nothing that was deleted', async () => {
@@ -267,11 +282,7 @@ describe.each(['redis', 'filesystem'] as const)('a delete while a factory runs, 
         source.open('old')
         expect(await loading).toBe('old')
         expect(await there.type('dashboard').get(key)).toBeUndefined()
-        await until(
-          'the deletion was heard',
-          async () => (await here.type('dashboard').get(key)) === undefined,
-          NEVER,
-        )
+        await until('the deletion was heard', async () => (await here.type('dashboard').get(key)) === undefined, NEVER)
       }
     }
   })

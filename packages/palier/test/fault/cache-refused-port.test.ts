@@ -60,13 +60,19 @@ test('a cache that looks for a backend by itself moves from files to Redis when 
   expect(await node.status()).toMatchObject({ backend: 'filesystem' })
   expect(await node.load('key', 'from files')).toBe('from files')
   await room.redis({ port })
-  const recovery = await timed(() => until('it is on Redis', async () => (await node.status()).backend === 'redis', NEVER))
+  const recovery = await timed(() =>
+    until('it is on Redis', async () => (await node.status()).backend === 'redis', NEVER),
+  )
   measured('T5 REDIS_PORT: start to use, ms', recovery)
   expect(await node.load('key', 'from redis')).toBe('from redis')
   expect(await node.get('key')).toBe('from redis')
 })
 
-test('with nothing configured, a Redis that is started on the usual port later is found', async () => {
+test('with nothing configured, a Redis that is started on the usual port later is found, and shared', async () => {
   const answer = await runScript('usual-port', [], { namespaces: ['net'] })
-  expect(answer).toMatchObject({ code: 0, report: { before: 'filesystem', after: 'redis', value: 'new' } })
+  expect(answer.errors).toBe('')
+  expect(answer).toMatchObject({
+    code: 0,
+    report: { before: 'filesystem', after: 'redis', value: 'new', shared: 'new' },
+  })
 })

@@ -34,7 +34,8 @@ export async function trace(pid: number, injections: readonly string[]): Promise
   const exited = tracer.exitCode === null ? once(tracer, 'exit') : Promise.resolve()
   return {
     async stop() {
-      tracer.kill('SIGINT')
+      // The kernel lets go of all threads then; asked politely, strace may wait for one that is dead.
+      tracer.kill('SIGKILL')
       await exited
     },
   }

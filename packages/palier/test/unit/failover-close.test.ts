@@ -233,7 +233,11 @@ describe('close', () => {
     const cache = engineOn({
       clock: counted,
       chosen: 1,
-      places: [place('redis', redis, { prove: () => proof.promise }), place('filesystem', disk), place('memory', undefined)],
+      places: [
+        place('redis', redis, { prove: () => proof.promise }),
+        place('filesystem', disk),
+        place('memory', undefined),
+      ],
     })
     await Promise.all([cache.ready(), clock.advance(20)])
     await clock.advance(6000)

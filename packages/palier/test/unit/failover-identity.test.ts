@@ -194,7 +194,11 @@ describe('acknowledged by a server that is lost', () => {
 
 describe('an acknowledgement that was on its way when the server was lost', () => {
   /** The answers of one method come when the test lets them. */
-  function held(method: 'delete' | 'set'): { wrap: (store: Remote) => SharedStore; waiting: Gate<void>[]; hold(): void } {
+  function held(method: 'delete' | 'set'): {
+    wrap: (store: Remote) => SharedStore
+    waiting: Gate<void>[]
+    hold(): void
+  } {
     const waiting: Gate<void>[] = []
     let holding = false
     const pass = async (): Promise<void> => {

@@ -179,8 +179,9 @@ describe('the reason of a state', () => {
 
   test('a store that is well is not said to be well for the reason of a call that failed', async () => {
     const at = await named()
-    at.redis.fail('set', 1, new Error('timeout'))
-    await at.cache.set('k', 1)
+    at.redis.fail('get', 1, new Error('timeout'))
+    await at.cache.get('k')
+    expect(at.cache.status().tiers[1]?.state).toBe('suspect')
     const { state, reason: why } = at.cache.status()
     expect(state === 'HEALTHY' && why.includes('timeout')).toBe(false)
     await at.cache.close()

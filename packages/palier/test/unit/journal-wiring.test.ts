@@ -17,7 +17,12 @@ interface Paper extends Journal {
   readonly settled: number
   readonly closed: number
   /** The next appends, clears and inherits reject, or wait for this. */
-  meet(trouble: { append?: Promise<void>; clear?: Promise<void>; inherit?: Promise<void>; settle?: Promise<void> }): void
+  meet(trouble: {
+    append?: Promise<void>
+    clear?: Promise<void>
+    inherit?: Promise<void>
+    settle?: Promise<void>
+  }): void
 }
 
 function paper(): Paper {
@@ -79,7 +84,10 @@ interface At {
   up(): Promise<void>
 }
 
-async function journalled(options: CacheOptions = {}, before: (at: { redis: Remote; journal: Paper; peer: Cache }) => Promise<void> | void = () => undefined): Promise<At> {
+async function journalled(
+  options: CacheOptions = {},
+  before: (at: { redis: Remote; journal: Paper; peer: Cache }) => Promise<void> | void = () => undefined,
+): Promise<At> {
   const clock = manualClock()
   const server = remoteServer(clock)
   const [redis, other] = [server.connect(), server.connect()]
@@ -87,7 +95,12 @@ async function journalled(options: CacheOptions = {}, before: (at: { redis: Remo
   const peer = engineOn({ clock, places: [place('redis', other, { wanted: true })] })
   await Promise.all([peer.ready(), clock.advance(10)])
   await before({ redis, journal, peer })
-  const cache = engineOn({ clock, journal, places: [place('redis', redis, { wanted: true }), place('memory', undefined)], options })
+  const cache = engineOn({
+    clock,
+    journal,
+    places: [place('redis', redis, { wanted: true }), place('memory', undefined)],
+    options,
+  })
   const errors: At['errors'] = []
   cache.on('error', ({ operation, message }) => errors.push({ operation, message }))
   await Promise.all([cache.ready(), clock.advance(1000)])

@@ -1,31 +1,28 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { entryId, entryKey, NAMESPACE, tagStamp, typeStamp } from '../../src/key.ts'
-import {
-  FLUSH_TARGET,
-  keyTarget,
-  patternTarget,
-  sortTargets,
-  stampTarget,
-  WIDEST,
-  widened,
-} from '../../src/targets.ts'
+import { FLUSH_TARGET, keyTarget, patternTarget, sortTargets, stampTarget, WIDEST, widened } from '../../src/targets.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1 })
 
 describe('a target', () => {
   test('comes out as it went in, whatever the names', () => {
     fc.assert(
-      fc.property(fc.array(text), fc.uniqueArray(text), fc.array(fc.tuple(text, fc.option(text))), (keys, names, rules) => {
-        const patterns = rules.map(([glob, type]) => ({ glob, type: type ?? undefined }))
-        const targets = [
-          ...patterns.map(patternTarget),
-          ...keys.map(keyTarget),
-          ...names.map(stampTarget),
-          ...(keys.length % 2 === 0 ? [FLUSH_TARGET] : []),
-        ]
-        expect(sortTargets(targets)).toEqual({ keys, stamps: names, patterns, flush: keys.length % 2 === 0 })
-      }),
+      fc.property(
+        fc.array(text),
+        fc.uniqueArray(text),
+        fc.array(fc.tuple(text, fc.option(text))),
+        (keys, names, rules) => {
+          const patterns = rules.map(([glob, type]) => ({ glob, type: type ?? undefined }))
+          const targets = [
+            ...patterns.map(patternTarget),
+            ...keys.map(keyTarget),
+            ...names.map(stampTarget),
+            ...(keys.length % 2 === 0 ? [FLUSH_TARGET] : []),
+          ]
+          expect(sortTargets(targets)).toEqual({ keys, stamps: names, patterns, flush: keys.length % 2 === 0 })
+        },
+      ),
     )
   })
 

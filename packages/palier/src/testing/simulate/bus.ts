@@ -31,6 +31,7 @@ export interface Subscription {
 
 interface Link extends Subscriber {
   readonly server: Server
+  readonly since: number
   /** Messages on their way, oldest first. */
   readonly coming: { readonly sentAt: number; readonly message: Published }[]
   last: number
@@ -108,6 +109,7 @@ export function createSubscription(parts: Parts): Subscription {
     if (dead || closed || link !== undefined || subscription.blocked || held || isSilent(server)) return
     const one: Link = {
       server,
+      since: timeline.now(),
       coming: [],
       last: 0,
       gone: false,
@@ -150,6 +152,9 @@ export function createSubscription(parts: Parts): Subscription {
     if (link === undefined || closed) return 0
     const oldest = link.coming[0]?.sentAt ?? Number.POSITIVE_INFINITY
     const bad = held ? badSince : link.server.silentSince
+    const { end } = wire
+    // Heartbeats that go up to one server do not come down from another.
+    if (end !== undefined && end.server !== link.server) return Math.max(end.since, link.since) + TRUST
     return Math.min(timeline.now() - subscription.slow, oldest, bad, wire.goodUntil()) + TRUST
   }
 

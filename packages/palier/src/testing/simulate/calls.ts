@@ -24,8 +24,8 @@ const OUTAGE = 15_000
 /** Budgets of calls, in milliseconds: a few calls to the store, and the search for it at the start. */
 const READ_LIMIT = 4_000
 const WRITE_LIMIT = 6_000
-/** Another process's load is waited for so long. */
-const LOAD_LIMIT = 14_000
+/** Another process's load is waited for so long, and then there may be the longest load in this one. */
+const LOAD_LIMIT = 24_000
 
 /** A value on its way into the cache, put there by a caller. */
 interface Setting {

@@ -32,7 +32,11 @@ export type Command = { /** Milliseconds before it. */ readonly gap: number } & 
   | { readonly do: 'refuse'; readonly what: 'sets' | 'writes'; readonly ms: number }
   /** Another server takes over `down` later, which knows what this one knew `lag` ago. */
   | { readonly do: 'failover'; readonly lag: number; readonly down: number; readonly silent: boolean }
+  /** The same, but this one goes on serving whoever is connected to it for a while: at the most `ms`. */
+  | { readonly do: 'split'; readonly lag: number; readonly ms: number }
   | { readonly do: 'crash'; readonly node: number; readonly down: number }
+  /** The wall clock of its host is set, forward or back. */
+  | { readonly do: 'jump'; readonly node: number; readonly by: number }
   /** Everything is well again, time passes, and all must agree. */
   | { readonly do: 'settle' }
 )
@@ -94,7 +98,7 @@ export interface Profile {
   readonly longest: number
 }
 
-type Fault = 'cut' | 'hold' | 'slow' | 'lose' | 'drop' | 'refuse' | 'failover' | 'crash' | 'settle'
+type Fault = 'cut' | 'hold' | 'slow' | 'lose' | 'drop' | 'refuse' | 'failover' | 'split' | 'crash' | 'jump' | 'settle'
 
 const NETWORK = [
   ['cut', 4],
@@ -102,6 +106,7 @@ const NETWORK = [
   ['slow', 2],
   ['lose', 3],
   ['drop', 2],
+  ['jump', 1],
 ] as const
 
 /** A short story of commands that belong together. */
@@ -115,6 +120,7 @@ export const PROFILES: readonly [Profile, ...Profile[]] = [
     faults: [
       ['refuse', 3],
       ['failover', 3],
+      ['split', 1],
       ['lose', 1],
       ['settle', 1],
     ],
@@ -126,6 +132,7 @@ export const PROFILES: readonly [Profile, ...Profile[]] = [
     name: 'failovers',
     faults: [
       ['failover', 4],
+      ['split', 2],
       ['cut', 1],
       ['hold', 1],
       ['settle', 1],
@@ -141,6 +148,7 @@ export const PROFILES: readonly [Profile, ...Profile[]] = [
       ['cut', 2],
       ['hold', 1],
       ['failover', 2],
+      ['split', 1],
       ['settle', 1],
     ],
     broken: 0.12,
@@ -182,11 +190,17 @@ function drawGap(random: Random, { long, longest }: Profile): number {
   return random.chance(0.4) ? random.below(4) : random.below(40)
 }
 
+/** Mostly quick; now and then longer than a lease lives without being renewed. */
+function drawLoad(random: Random): number {
+  if (random.chance(0.8)) return random.below(60)
+  return random.chance(0.9) ? random.between(60, 1500) : random.between(1500, 9000)
+}
+
 function drawUse(random: Random, gap: number, nodes: number): Command {
   const node = random.below(nodes)
   const key = random.below(KEYS.length)
   const some = random.pick([[key], [key, (key + 1) % KEYS.length], KEYS.map((_key, i) => i)])
-  const load = random.chance(0.8) ? random.below(60) : random.between(60, 1500)
+  const load = drawLoad(random)
   const fails = random.chance(0.08)
   const kind = random.next()
   if (kind < 0.3) return { gap, do: 'read', node, how: 'getOrSet', keys: [key], load, fails }
@@ -246,9 +260,20 @@ function drawFault(random: Random, gap: number, nodes: number, fault: Fault): Co
         silent: random.chance(0.3),
       }
     }
+    case 'split': {
+      const split = random.between(50, 12_000)
+      return {
+        gap,
+        do: 'split',
+        lag: random.chance(0.5) ? random.below(500) : random.below(WINDOW - split - 2000),
+        ms: split,
+      }
+    }
     case 'crash':
       return { gap, do: 'crash', node, down: random.chance(0.8) ? random.below(2000) : random.below(20_000) }
-    default:
+    case 'jump':
+      return { gap, do: 'jump', node, by: random.pick([3_600_000, -7_200_000, 5000, -5000]) }
+    case 'settle':
       return { gap, do: 'settle' }
   }
 }

@@ -22,7 +22,7 @@ const LOSSES = 2000
 
 /** `died` is told of a process before it is killed. */
 export function createFaults(world: World, nodes: number, died: (life: Life) => void): Faults {
-  const { timeline, random, lives, now } = world
+  const { timeline, random, lives, checker, now } = world
   const everybody = Array.from({ length: nodes }, (_none, node) => node)
   /** Those that go on, each as what ends it. */
   const lasting = new Set<() => void>()
@@ -91,8 +91,9 @@ export function createFaults(world: World, nodes: number, died: (life: Life) => 
       }
     }
     begin(everybody, down, () => {
-      world.promote(instant)
+      world.promote(instant, 'instead')
       rewoundAt = now()
+      checker.rewound(instant)
       for (const life of lives) {
         // The first thing sent on an old connection comes back as an error.
         timeline.after(silent ? random.below(2000) : 0, () => {
@@ -102,6 +103,29 @@ export function createFaults(world: World, nodes: number, died: (life: Life) => 
         life?.wire.wake()
         life?.subscription.wake()
       }
+    })
+  }
+
+  /** Two servers take writes for a while: what the old one is told is lost in the end, as if it had never been. */
+  function split({ lag, ms }: Of<'split'>): void {
+    const old = world.primary()
+    if (isSilent(old)) return
+    const instant = now() - lag
+    const lose = (): void => {
+      rewoundAt = now()
+      checker.rewound(instant)
+    }
+    world.promote(instant, 'fork')
+    lose()
+    const leave = lives.flatMap(life => (life === undefined ? [] : [life.wire, life.subscription]))
+    for (const way of leave) timeline.after(random.below(ms), () => way.stale(old))
+    begin(everybody, ms, () => {
+      for (const life of lives) {
+        life?.wire.stale(old)
+        life?.subscription.stale(old)
+      }
+      old.silentSince = now()
+      lose()
     })
   }
 
@@ -150,10 +174,14 @@ export function createFaults(world: World, nodes: number, died: (life: Life) => 
       switch (command.do) {
         case 'failover':
           return failOver(command)
+        case 'split':
+          return split(command)
         case 'crash':
           return crash(command)
         case 'refuse':
           return refuse(command)
+        case 'jump':
+          return lives[command.node]?.process.jump(command.by)
         case 'cut':
         case 'hold':
         case 'slow':

@@ -84,6 +84,11 @@ export function noData(): Data {
   return { records: new Map(), leases: new Map(), log: [] }
 }
 
+/** The same data for a server of its own. */
+export function copyData({ records, leases, log }: Data): Data {
+  return { records: new Map(records), leases: new Map(leases), log: [...log] }
+}
+
 function refusal(text: string): PalierError {
   return new PalierError('PALIER_STORE_REFUSED', text)
 }

@@ -16,6 +16,8 @@ export interface SimulateOptions {
   readonly profile?: string
   /** Only these commands of the history, by position: for cutting a failing one down. */
   readonly only?: readonly number[]
+  /** Another draw of the latencies for the same commands. */
+  readonly noise?: number
 }
 
 /** What came of one run. */
@@ -55,8 +57,8 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   }
   const all = drawHistory(seed, nodes, profile)
   const history = options.only === undefined ? all : options.only.flatMap(i => all[i] ?? [])
-  const { without, trace } = options
-  const run = { seed, nodes, profile: profile.name, without }
+  const { without, trace, noise } = options
+  const run = { seed, noise, nodes, profile: profile.name, without }
   const report = await runHistory(history, { ...run, trace })
   // Recorded only when there is something to read: writing it down takes longer than running it.
   return report.violation === undefined || trace === true ? report : runHistory(history, { ...run, trace: true })
@@ -64,6 +66,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
 
 export interface HistoryOptions {
   readonly seed: number
+  readonly noise?: number | undefined
   readonly nodes: number
   readonly profile: string
   readonly without?: Part | readonly Part[] | undefined
@@ -72,7 +75,7 @@ export interface HistoryOptions {
 
 /** Runs commands of whatever origin; latencies and all else that is random follow from the seed. */
 export async function runHistory(history: readonly Command[], options: HistoryOptions): Promise<Report> {
-  const { seed, nodes, profile, without, trace } = options
+  const { seed, noise = 0, nodes, profile, without, trace } = options
   const lines: string[] = []
   const note = (at: number, node: number, text: string): void => {
     if (lines.length >= 4 * TRACE) lines.splice(0, 2 * TRACE)
@@ -80,7 +83,7 @@ export async function runHistory(history: readonly Command[], options: HistoryOp
   }
   const restore = seedGlobals(createRandom(seed, 3), trace === true)
   const parts = new Set(without === undefined ? [] : typeof without === 'string' ? [without] : without)
-  const world = createWorld({ seed, nodes, without: parts, note: trace === true ? note : undefined })
+  const world = createWorld({ seed, noise, nodes, without: parts, note: trace === true ? note : undefined })
   const onRejection = (error: unknown): void => world.fail(error)
   process.on('unhandledRejection', onRejection)
   try {

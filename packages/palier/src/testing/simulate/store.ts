@@ -27,7 +27,8 @@ export function createStore({ name, node, wire, subscription, local, note }: Par
     if (note === undefined) return wire.call(command)
     const told = wire.call(server => {
       const result = command(server)
-      note(() => `${what} done -> ${shown(result)}`)
+      // Heartbeats say something only when they fail.
+      if (!QUIET.has(what)) note(() => `${what} done -> ${shown(result)}`)
       return result
     })
     told.catch((error: unknown) => note(() => `${what} failed: ${String(error)}`))
@@ -58,6 +59,8 @@ export function createStore({ name, node, wire, subscription, local, note }: Par
     close: () => Promise.resolve(),
   }
 }
+
+const QUIET: ReadonlySet<string> = new Set(['get palier:trial', 'identity'])
 
 /** What came back, in a word. */
 function shown(result: unknown): string {

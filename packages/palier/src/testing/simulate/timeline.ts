@@ -123,6 +123,8 @@ export function createTimeline(failed: (error: unknown) => void): Timeline {
 /** The clock of one process: it ends with it. */
 export interface ProcessClock {
   readonly clock: Clock
+  /** Sets the wall clock, forward or back. */
+  jump(ms: number): void
   /** Timers waiting. */
   pending(): number
   /** The process is gone: nothing it was waiting for happens any more. */
@@ -132,6 +134,7 @@ export interface ProcessClock {
 /** `wall` is what the wall clock of its host shows at the start. */
 export function processClock(timeline: Timeline, wall: number): ProcessClock {
   const waiting = new Set<() => void>()
+  let offset = wall
   let dead = false
   const after = (ms: number, run: () => void): (() => void) => {
     if (dead) return () => undefined
@@ -146,7 +149,10 @@ export function processClock(timeline: Timeline, wall: number): ProcessClock {
     }
   }
   return {
-    clock: { now: () => timeline.now(), wall: () => wall + timeline.now(), after, hold: after },
+    clock: { now: () => timeline.now(), wall: () => offset + timeline.now(), after, hold: after },
+    jump(ms) {
+      offset += ms
+    },
     pending: () => waiting.size,
     kill() {
       dead = true

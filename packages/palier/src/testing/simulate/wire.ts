@@ -34,9 +34,8 @@ export interface Wire {
   wake(): void
   /** The process is dead: what it has sent may still arrive, and nothing comes back. */
   kill(): void
-  readonly connected: boolean
-  /** Calls not settled. */
-  pending(): number
+  /** The server it is connected to, and since when. */
+  readonly end: { readonly server: Server; readonly since: number } | undefined
 }
 
 export type Loss = 'request' | 'reply' | 'silence'
@@ -51,6 +50,7 @@ interface Call {
 
 interface Connection {
   readonly server: Server
+  readonly since: number
   readonly calls: Set<Call>
   readonly heldUp: Call[]
   readonly heldDown: (() => void)[]
@@ -149,7 +149,16 @@ export function createWire(timeline: Timeline, random: Random, primary: () => Se
     connecting = false
     if (dead || connection !== undefined || wire.blocked || holdUp || holdDown || isSilent(primary())) return
     const server = primary()
-    connection = { server, calls: new Set(), heldUp: [], heldDown: [], lastUp: 0, lastDown: 0, gone: false }
+    connection = {
+      server,
+      since: timeline.now(),
+      calls: new Set(),
+      heldUp: [],
+      heldDown: [],
+      lastUp: 0,
+      lastDown: 0,
+      gone: false,
+    }
     judge()
     for (const listener of [...listeners]) listener.ready()
   }
@@ -216,10 +225,9 @@ export function createWire(timeline: Timeline, random: Random, primary: () => Se
       const one = connection
       if (one !== undefined) end(one, 'the process died', true)
     },
-    get connected() {
-      return connection !== undefined
+    get end() {
+      return connection
     },
-    pending: () => connection?.calls.size ?? 0,
   }
   connect()
   return wire

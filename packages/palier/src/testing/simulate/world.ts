@@ -3,7 +3,7 @@ import { type Checker, createChecker } from './checker.ts'
 import { createJournals } from './disk.ts'
 import { type Host, type Life, type Part, startLife } from './node.ts'
 import { createRandom, type Random } from './random.ts'
-import { createServer, noData, type Server, SOUND } from './server.ts'
+import { copyData, createServer, noData, type Server, SOUND } from './server.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 
 /** Everything there is in one run: the clock, the server, the hosts, the processes, the database, and who checks. */
@@ -20,8 +20,8 @@ export interface World {
   now(): number
   /** The server that clients are sent to. */
   primary(): Server
-  /** Another server takes over, which knows only what was done until `instant`. */
-  promote(instant: number): void
+  /** Another server takes over, which knows only what was done until `instant`; in a fork the old one keeps what it knows. */
+  promote(instant: number, how: 'instead' | 'fork'): void
   start(node: number): void
   hostOf(node: number): Host | undefined
   /** When this node last wrote or deleted the key at a server, or also on a disk; infinitely long ago if never. */
@@ -33,20 +33,23 @@ export interface World {
 
 export interface WorldOptions {
   readonly seed: number
+  readonly noise: number
   readonly nodes: number
   readonly without: ReadonlySet<Part>
   readonly note: ((at: number, node: number, text: string) => void) | undefined
 }
 
-export function createWorld({ seed, nodes, without, note }: WorldOptions): World {
-  const random = createRandom(seed, 2)
+export function createWorld({ seed, noise, nodes, without, note }: WorldOptions): World {
+  /** What the run is like, apart from what happens by chance in it: that may be drawn again. */
+  const setting = createRandom(seed, 2)
+  const random = createRandom(seed, 16 + noise)
   const timeline = createTimeline(error => world.fail(error))
   const now = (): number => timeline.now()
   const wrote = new Map<string, number>()
-  const hosts = createHosts(timeline, random, nodes, (node, key) => void wrote.set(`${node} ${key}`, now()))
+  const hosts = createHosts(timeline, setting, nodes, (node, key) => void wrote.set(`${node} ${key}`, now()))
   const checker = createChecker({ nodes, now, journal: hosts.length > 0 })
   const wroteToServer = new Map<string, number>()
-  const data = noData()
+  let data = noData()
   const server = (number: number): Server =>
     createServer(`run ${number}`, data, {
       flaws: { lease: without.has('lease'), stamps: without.has('stamps') },
@@ -59,9 +62,9 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
   let servers = 1
   let primary = server(servers)
   const outage: OutageOptions = {
-    ttl: random.pick([10_000, 10_000, 2000, 0]),
-    serveFor: random.pick([0, 0, 4000]),
-    maxPending: random.pick([10_000, 10_000, 3]),
+    ttl: setting.pick([10_000, 10_000, 2000, 0]),
+    serveFor: setting.pick([0, 0, 4000]),
+    maxPending: setting.pick([10_000, 10_000, 3]),
   }
   const numbers = Array.from({ length: nodes }, () => 0)
   const world: World = {
@@ -73,10 +76,10 @@ export function createWorld({ seed, nodes, without, note }: WorldOptions): World
     say: note && ((node, text) => note(now(), node, text())),
     now,
     primary: () => primary,
-    promote(instant) {
+    promote(instant, how) {
+      if (how === 'fork') data = copyData(data)
       primary = server(++servers)
       primary.rewind(instant)
-      checker.rewound(instant)
       world.say?.(-1, () => `another server, as of ${instant.toFixed(1)}`)
     },
     start(node) {
