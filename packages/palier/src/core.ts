@@ -47,6 +47,8 @@ export interface Tier {
   acknowledged(targets: readonly string[]): void
   /** Tells the other caches of the namespace; a failure is an event, never an exception. */
   tell(text: string): void
+  /** Takes away in the background what the deletion of a type, or of everything, has killed. */
+  sweepBehind(type: string | undefined): void
 }
 
 /** Everything the parts of one cache share. */

@@ -105,9 +105,8 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
     async discover(clock, budget) {
       return store === undefined ? detect(candidates, backend, clock, budget) : givenStore(store)
     },
-    ...(journalled &&
-      {
-        openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
-      }),
+    ...(journalled && {
+      openJournal: (namespace, clock) => openOutboxJournal({ dir: settings.dir.value, channel: namespace, clock }),
+    }),
   })
 }

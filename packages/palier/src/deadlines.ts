@@ -43,6 +43,8 @@ export function createDeadlines(clock: Clock, ms: number): Deadlines {
         wait.late()
       } else if (!blocked) break
     }
+    // Whoever was late may have begun a new wait, which has set the timer again.
+    if (cancel !== undefined) return
     for (const { at } of waits) {
       arm(Math.max(1, Math.ceil(at - now)))
       break

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Bus } from './bus.ts'
 import { createCached } from './cached.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -86,7 +87,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     maxDepth: 200,
   }
   const deadline = toMilliseconds('deadline', options.deadline ?? 250)
-  const budget = toMilliseconds('detectBudget', options.detectBudget ?? 900)
+  const budget = toMilliseconds('detectBudget', options.detectBudget ?? 750)
   const events = createEvents(namespace)
   const nearCounters = new TierCounters('near')
   const sharedCounters = new TierCounters('shared')
@@ -138,6 +139,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     closed: new AbortController(),
   }
   const { core, local } = withTier(parts, without)
+  // Whatever runs behind listens to it while it runs, and there may be much of that.
+  setMaxListeners(0, core.closed.signal)
   const tiers = createTiers(core, {
     deadline,
     limits: limitsOfOutage,
@@ -258,7 +261,10 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
           .all()
           .find(one => one === tier)
           ?.bus?.peers() ?? 1,
-      staleBound: tier === home ? (busOf(tier)?.bound ?? 0) : Math.max(limitsOfOutage.ttl, limitsOfOutage.serveFor),
+      staleBound:
+        tier === home && home.link?.state !== 'open'
+          ? (busOf(tier)?.bound ?? 0)
+          : Math.max(limitsOfOutage.ttl, limitsOfOutage.serveFor),
       configuration: shownSettings(settings),
     }
   }

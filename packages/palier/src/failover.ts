@@ -185,23 +185,37 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
     return new Promise(resolve => {
       const endAt = clock.now() + budget
       const look = (): void => {
-        if (tier.usable() || clock.now() >= endAt || core.closed.signal.aborted) resolve()
+        if (tier.usable() || clock.now() >= endAt) resolve()
         else later(5, look)
       }
+      core.closed.signal.addEventListener('abort', () => resolve(), { once: true })
       tier.start().then(look, look)
     })
   }
 
+  /** A backend that is asked for and not there is waited for, unless it is clear that it can never be. */
+  function openHome(at: number, place: Place): boolean {
+    try {
+      core.home = open(at, place, 'home', place.open())
+      return true
+    } catch (error) {
+      reportError(core, 'open', error)
+      return false
+    }
+  }
+
   async function begin(found: readonly Place[], chosen: number, budget: number): Promise<void> {
     places = found
-    const wanted = found.findIndex(place => place.wanted)
-    homeAt = wanted >= 0 && wanted < chosen ? wanted : chosen
-    for (const [at, place] of found.slice(0, chosen + 1).entries()) {
-      if (at < homeAt) later(SCOUT_EVERY, () => scout(at))
-      else if (at === homeAt) core.home = open(at, place, 'home', place.opened ? place.opened.store : place.open())
-      // With nothing kept during an outage there is nothing to keep it in.
-      else if (at === chosen && limits.ttl > 0) open(at, place, 'spare', place.opened?.store)
+    homeAt = chosen
+    for (const [at, place] of found.slice(0, chosen).entries()) {
+      if (place.wanted && homeAt === chosen && openHome(at, place)) homeAt = at
+      else if (homeAt === chosen) later(SCOUT_EVERY, () => scout(at))
     }
+    const place = found[chosen]
+    if (place === undefined) throw new RangeError(`no place ${chosen}`)
+    if (homeAt === chosen) core.home = open(chosen, place, 'home', place.opened?.store)
+    // With nothing kept during an outage there is nothing to keep it in.
+    else if (limits.ttl > 0) open(chosen, place, 'spare', place.opened?.store)
     await Promise.all(
       [...opened].map(async ([at, tier]) => (at === chosen ? firstUp(tier, budget) : void tier.start())),
     )

@@ -39,6 +39,8 @@ export function healthOf(core: Core, { settled, warmUntil, outageTtl }: Circumst
   if (waiting > 0) return { state: 'DEGRADED', reason: `${plural(waiting, 'invalidation')} waiting for ${home.name}` }
   if (core.clock.now() < warmUntil) return { state: 'WARMING', reason: `${home.name} is back; memory is filling again` }
   if (!nearTrusted(core)) return { state: 'DEGRADED', reason: 'the bus is not heard: the near tier is off' }
+  if (home.link?.state === 'suspect')
+    return { state: 'HEALTHY', reason: `${home.name} failed a call, and is being asked` }
   return { state: 'HEALTHY', reason: tier.link?.reason ?? 'nothing is shared: entries live in this process' }
 }
 

@@ -1,5 +1,4 @@
 import { type Core, reportError, type Target, type Tier } from './core.ts'
-import { sweepBehind } from './sweep.ts'
 import { keyTarget, type Pattern, patternTarget, stampTarget } from './targets.ts'
 
 /** What became of a mutation. Nothing is claimed that was not acknowledged. */
@@ -87,5 +86,5 @@ export async function addPattern(core: Core, pattern: Pattern): Promise<Receipt>
 
 /** Deletes in the background what a deletion of groups has killed. */
 export function sweepTiers(core: Core, type: string | undefined): void {
-  for (const tier of concerned(core)) sweepBehind(core, tier, type)
+  for (const tier of concerned(core)) tier.sweepBehind(type)
 }

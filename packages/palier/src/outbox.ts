@@ -203,8 +203,9 @@ export function createOutbox(parts: OutboxParts): Outbox {
       return waiting.size
     },
     get oldestAt() {
-      for (const at of waiting.values()) return at
-      return undefined
+      let oldest: number | undefined
+      for (const at of waiting.values()) if (oldest === undefined || at < oldest) oldest = at
+      return oldest
     },
     hasKey: (full, type) =>
       known.size > 0 && (known.has(keyTarget(full)) || known.has(stampTarget(typeStamp(type))) || known.has(WIDEST)),

@@ -56,7 +56,7 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
   /** The older half, each key as its whole type: more misses after a failover, and nothing forgotten. */
   const widen = (): void => {
     const wide = new Map<string, number>()
-    let left = acknowledged.size - MOST / 2
+    let left = MOST / 2
     for (const [target, at] of acknowledged) {
       if (left-- <= 0) break
       acknowledged.delete(target)

@@ -73,41 +73,80 @@ export async function sweepNear(core: Core): Promise<void> {
   }
 }
 
-async function sweep(core: Core, tier: Tier, prefix: string): Promise<void> {
-  await sweepNear(core)
-  const { link } = tier
-  if (link === undefined) return
-  if (!link.usable()) throw new PalierError('PALIER_STORE_FAILED', `not swept: ${link.reason}`)
-  for await (const keys of link.store.scan(prefix)) {
-    for (let from = 0; from < keys.length; from += BATCH) {
-      if (core.closed.signal.aborted) return
-      await sweepBatch(core, tier, link, keys.slice(from, from + BATCH))
-      await pause(core.clock, REST)
+/** What a deletion of groups leaves behind is taken away later, so that dead entries take no room; the caller's answer was right before. */
+export interface Sweeper {
+  /**
+   * Sweeps the entries of a type, or all, in the background. `rule` is the number of a pattern: once no load that began before it
+   * can commit any more, a second sweep takes what was committed meanwhile, and the rule is dropped.
+   */
+  behind(type: string | undefined, rule?: number): void
+  close(): void
+}
+
+interface Sweep {
+  /** False when it failed, which was reported. */
+  readonly running: Promise<boolean>
+  /** Asked for since it began: what died meanwhile may lie where it has been already. */
+  next: Promise<boolean> | undefined
+}
+
+export function createSweeper(core: Core, tier: Tier): Sweeper {
+  const sweeps = new Map<string, Sweep>()
+  const cancels = new Set<() => void>()
+  let closed = false
+
+  const report = (error: unknown): void => {
+    if (!closed) reportError(core, 'sweep', error)
+  }
+
+  async function sweepStore(prefix: string): Promise<void> {
+    await sweepNear(core)
+    const { link } = tier
+    if (link === undefined) return
+    if (!link.usable()) throw new PalierError('PALIER_STORE_FAILED', `not swept: ${link.reason}`)
+    for await (const keys of link.store.scan(prefix)) {
+      for (let from = 0; from < keys.length; from += BATCH) {
+        if (closed) return
+        await sweepBatch(core, tier, link, keys.slice(from, from + BATCH))
+        await pause(core.clock, REST)
+      }
     }
   }
-}
 
-function report(core: Core): (error: unknown) => void {
-  return error => {
-    if (!core.closed.signal.aborted) reportError(core, 'sweep', error)
+  /** One sweep at a time over the same entries: those who ask while it runs share the one after it. */
+  function sweep(prefix: string): Promise<boolean> {
+    const one = sweeps.get(prefix)
+    if (one !== undefined) return (one.next ??= one.running.then(() => sweep(prefix)))
+    const running = sweepStore(prefix)
+      .then(
+        () => !closed,
+        (error: unknown) => (report(error), false),
+      )
+      .finally(() => sweeps.delete(prefix))
+    sweeps.set(prefix, { running, next: undefined })
+    return running
   }
-}
 
-/**
- * Deletes in the background what an invalidation has killed, so that dead entries take no room; the caller's answer
- * was right before. `rule` is the number of a pattern: once no load that began before it can commit any more, a second
- * sweep takes what was committed meanwhile, and the rule is dropped.
- */
-export function sweepBehind(core: Core, tier: Tier, type: string | undefined, rule?: number): void {
-  const prefix = entryPrefix(core.namespace, type)
-  // A store that is being told what it missed may not be read yet; the rule kills meanwhile.
-  if (tier.link?.usable() !== false) sweep(core, tier, prefix).catch(report(core))
-  if (rule === undefined) return
-  const cancel = core.clock.after(LEASE_MAX_AGE + LEASE_TTL, () => {
-    core.closed.signal.removeEventListener('abort', cancel)
-    sweep(core, tier, prefix)
-      .then(() => (core.closed.signal.aborted ? undefined : tier.stamps.dropRule(rule)))
-      .catch(report(core))
-  })
-  core.closed.signal.addEventListener('abort', cancel, { once: true })
+  async function sweepAgain(prefix: string, rule: number): Promise<void> {
+    if (tier.link?.usable() === false) throw new PalierError('PALIER_STORE_FAILED', `not swept: ${tier.link.reason}`)
+    if (await sweep(prefix)) await tier.stamps.dropRule(rule)
+  }
+
+  return {
+    behind(type, rule) {
+      const prefix = entryPrefix(core.namespace, type)
+      // A store that is being told what it missed may not be read yet; the rule kills meanwhile.
+      if (tier.link?.usable() !== false) void sweep(prefix)
+      if (rule === undefined || closed) return
+      const cancel = core.clock.after(LEASE_MAX_AGE + LEASE_TTL, () => {
+        cancels.delete(cancel)
+        sweepAgain(prefix, rule).catch(report)
+      })
+      cancels.add(cancel)
+    },
+    close() {
+      closed = true
+      for (const cancel of cancels) cancel()
+    },
+  }
 }

@@ -13,7 +13,7 @@ import { createOutbox, type Outbox } from './outbox.ts'
 import { createRecents, NO_RECENTS } from './recents.ts'
 import { createStampStore } from './stamp-store.ts'
 import type { SharedStore } from './store.ts'
-import { sweepBehind } from './sweep.ts'
+import { createSweeper, type Sweeper } from './sweep.ts'
 import type { Rule } from './rules.ts'
 import { FLUSH_TARGET, type Pattern, patternTarget, sortTargets, WIDEST } from './targets.ts'
 import { Stamps } from './tags.ts'
@@ -251,7 +251,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
       for (const pattern of patterns) {
         const rule = await stamps.shareRule(ruleOf(pattern))
         tier.tell(encodeMessage({ kind: 'stamps', names: [NAMESPACE] }))
-        sweepBehind(core, tier, pattern.type, rule)
+        sweeper.behind(pattern.type, rule)
       }
       if (flush) await publishFlush()
     },
@@ -259,8 +259,10 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
       if (tier.role === 'home') recents.add(targets)
     },
     tell,
+    sweepBehind: type => sweeper.behind(type),
     async close() {
       isClosed = true
+      sweeper.close()
       outbox.close()
       link?.close()
       tier.leases.close()
@@ -275,6 +277,8 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
       if (place.owned) await store?.close().catch((error: unknown) => reportError(core, 'close', error))
     },
   }
+
+  const sweeper: Sweeper = createSweeper(core, tier)
 
   /** A bus that takes nothing is no failure of the store: what waits for it does not hold the rest up. */
   async function publishFlush(): Promise<void> {

@@ -35,6 +35,21 @@ async function nodesOnFiles(...nodes: readonly CacheNode[]): Promise<void> {
   }
 }
 
+type Sharer = Pick<CacheNode, 'get'> & { load(key: string, value: string): Promise<unknown> }
+
+const sharer = (cache: Cache): Sharer => ({
+  get: key => cache.get(key),
+  load: (key, value) => cache.getOrSet(key, () => value),
+})
+
+/** Whoever came last to the directory made a new beginning; what the others load is shared once they have heard of it. */
+const shares = (from: Sharer, to: Pick<Sharer, 'get'>, key: string, value: string): Promise<void> =>
+  until(
+    `what one loads as "${key}" is read by the other`,
+    async () => (await from.load(key, value)) === value && (await to.get(key)) === value,
+    NEVER,
+  )
+
 describe('Redis is out, and several processes have one directory', () => {
   test('they share what is loaded and its leases: one load in all of them', async () => {
     const { path, options } = await place()
@@ -43,8 +58,10 @@ describe('Redis is out, and several processes have one directory', () => {
     const nodes = await Promise.all([1, 2].map(() => room.node({ options, loads })))
     await path.mode('refuse')
     await nodesOnFiles(...nodes)
-    // The stamps of the directory are made by the first who come.
-    for (const node of nodes) await node.load('first', 'value')
+    const [one, two] = nodes
+    if (one === undefined || two === undefined) throw new Error('two processes were started')
+    await shares(one, two, 'first', 'value')
+    await shares(two, one, 'second', 'value')
     await writeFile(loads, '')
     const herds = await Promise.all(nodes.map(node => node.herd('key', 50, 'loaded', 300)))
     for (const herd of herds) expect(herd).toEqual({ values: ['loaded'], failures: [] })
@@ -58,8 +75,7 @@ describe('Redis is out, and several processes have one directory', () => {
     await path.mode('refuse')
     await onFiles(here)
     await nodesOnFiles(there)
-    expect(await here.getOrSet('key', () => 'one')).toBe('one')
-    await until('it is shared', async () => (await there.get('key')) === 'one', NEVER)
+    await shares(sharer(here), there, 'key', 'one')
     expect(await there.delete('key')).toEqual({ local: true, shared: 'pending' })
     expect(await there.get('key')).toBeUndefined()
     await until('the deletion was heard', async () => (await here.get('key')) === undefined, NEVER)
@@ -94,8 +110,7 @@ describe('Redis is out, and several processes have one directory', () => {
     await allWell(here, there)
     await path.mode('refuse')
     await onFiles(here, there)
-    expect(await here.getOrSet('key', () => 'first outage')).toBe('first outage')
-    expect(await there.getOrSet('key', never)).toBe('first outage')
+    await shares(sharer(here), there, 'key', 'first outage')
     await path.mode('pass')
     await allUp(here, there)
     expect(await here.get('key')).toBeUndefined()
@@ -103,8 +118,8 @@ describe('Redis is out, and several processes have one directory', () => {
     await path.mode('refuse')
     await onFiles(here, there)
     for (const cache of [here, there]) expect(await cache.get('key')).not.toBe('first outage')
-    expect(await there.getOrSet('key', () => 'second outage')).toBe('second outage')
-    expect(await here.getOrSet('key', never)).toBe('second outage')
+    await shares(sharer(there), here, 'key', 'second outage')
+    for (const cache of [here, there]) expect(await cache.get('key')).not.toBe('first outage')
   })
 
   test('nothing loaded meanwhile lives longer than the outage allows', async () => {

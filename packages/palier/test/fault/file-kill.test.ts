@@ -45,7 +45,7 @@ interface Operation {
   readonly name: string
   /** What stands before, in a directory that another store of this process uses too. */
   prepare(store: SharedStore): Promise<unknown>
-  /** What the worker does before it is in danger. */
+  /** What the worker does before it is in danger; a first write also asks the ledger for an allowance. */
   readonly before: readonly string[]
   readonly command: string
   readonly answer: string
@@ -68,7 +68,7 @@ const OPERATIONS: readonly Operation[] = [
       await store.set('k', fileRecord('k', 'old'), LONG)
       await store.claim('k', { token: 'other', ttl: LONG, steal: true })
     },
-    before: ['get k'],
+    before: ['set w x'],
     command: 'set k new',
     answer: 'done',
     after: ['old', 'new'],
@@ -84,7 +84,7 @@ const OPERATIONS: readonly Operation[] = [
   {
     name: 'a commit',
     prepare: store => store.delete(['k']),
-    before: ['claim k t'],
+    before: ['set w x', 'claim k t'],
     command: 'commit k t new',
     answer: 'true',
     after: [undefined, 'new'],
@@ -153,7 +153,7 @@ describe('a process killed at any system call', () => {
           expect(await stored(store)).toBe(`${value}-after`)
         }
       }
-      expect(kills).toBeGreaterThan(3)
+      expect(kills).toBeGreaterThan(1)
       await store.delete(['k'])
       ageLeftovers()
       await store.sweep?.()
@@ -206,7 +206,7 @@ describe('a process killed at any system call', () => {
         await legacy.settle()
         expect(await journal.inherit().then(({ lines }) => lines)).toEqual([])
         await journal.close()
-        expect(tree(join(dir, 'outbox')).filter(name => !name.endsWith('/'))).toEqual([])
+        expect(tree(dir).filter(name => /^outbox\/.*[^/]$/.test(name))).toEqual([])
         if (length === commands.length) break
         kills++
       }

@@ -76,15 +76,16 @@ function gated(io: FileIo, gate: Gate): FileIo {
 
 function actorIn(dir: string, key: string, io: FileIo): Actor {
   const layout = createLayout(dir)
+  const times = createTimes(systemClock)
   const get = (): FileIo => io
-  const leases = createLeases({ io: get, layout, clock: systemClock, coarse: () => false })
+  const leases = createLeases({ io: get, layout, clock: systemClock, times, coarse: () => false })
   const entries = createEntries({
     io: get,
     layout,
     leases,
     ledger: unlimited,
     clock: systemClock,
-    times: createTimes(systemClock),
+    times,
     hidden: createHidden(systemClock),
     budget: { bytes: Number.MAX_SAFE_INTEGER, files: Number.MAX_SAFE_INTEGER },
     reopen: () => Promise.reject(new Error('the directory is there')),

@@ -163,8 +163,9 @@ async function failOver(world: World, told: boolean): Promise<void> {
   const { at, nodes, copy } = world
   if (copy === undefined || at.clock.now() - copy.madeAt > 50_000) return
   world.copy = undefined
+  // Until it is found out nothing is promised, so nobody reads meanwhile.
+  for (let i = 0; !told && i < 50 && world.pending.size > 0; i++) await at.clock.advance(100)
   at.server.replace(copy.store)
-  // Until it is found out nothing is promised.
   if (!told) return at.clock.advance(4500)
   for (const { redis } of nodes) {
     redis.lost()

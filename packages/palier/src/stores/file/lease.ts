@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { isErrno } from './errors.ts'
 import { CREATE, type FileIo, REWRITE } from './io.ts'
 import type { Layout } from './layout.ts'
+import type { Times } from './times.ts'
 
 /*
  * Leases between processes, without lock files: nothing here waits for another process, and a process killed at any
@@ -65,7 +66,12 @@ export interface Leases {
 /** A ticket being filled has the time of its last write; this long after it its holder counts as dead. */
 const COMMIT_TIME = 10_000
 
-/** The clock was turned back by at least this since the lease was taken: how much of it is over cannot be known. */
+/**
+ * A file from so far in the future means that the system's clock was turned back: how much of the lease is over cannot
+ * be known, so it ends. Below that a lease whose holder is dead ends later by as much. A clock set forward ends leases
+ * early, unless this process saw it happen (times.ts). None of that lets two holders commit: a lease is taken over
+ * by taking the ticket away, whatever its time.
+ */
 const TURNED_BACK = 60_000
 
 /** Others would have to claim the lease in the same instant as often as this. */
@@ -83,18 +89,19 @@ export interface LeaseOptions {
   readonly io: () => FileIo
   readonly layout: Layout
   readonly clock: Clock
+  readonly times: Times
   /** True when the file system keeps times in whole seconds. */
   readonly coarse: () => boolean
 }
 
-export function createLeases({ io, layout, clock, coarse }: LeaseOptions): Leases {
+export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions): Leases {
   const ticketOf = (path: string, token: string): string =>
     `${path}.l/${PLAIN_TOKEN.test(token) ? token : hash('sha256', token, 'hex')}`
 
   const isLive = (mtimeMs: number, ctimeMs: number, size: number): boolean => {
-    const wall = clock.wall()
-    if (ctimeMs > wall + TURNED_BACK) return false
-    return size === 0 ? mtimeMs > wall : mtimeMs + COMMIT_TIME > Date.now()
+    const system = Date.now()
+    if (ctimeMs > system + TURNED_BACK) return false
+    return size === 0 ? mtimeMs > times.wallSince(ctimeMs) : mtimeMs + COMMIT_TIME > system
   }
 
   /** Removes a directory that never became a lease. The sweeper does what is left undone. */

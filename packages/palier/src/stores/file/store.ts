@@ -71,7 +71,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   let cancelTick: (() => void) | undefined
   const io = (): FileIo => fileIo
   const report = (event: FileEvent): void => onEvent?.(event)
-  const leases = createLeases({ io, layout, clock, coarse: () => opened?.coarse ?? false })
+  const leases = createLeases({ io, layout, clock, times, coarse: () => opened?.coarse ?? false })
   const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => sweepSoon(false) })
   const sweeper = createSweeper({ io, layout, leases, ledger, clock, times, budget, turn, stopped: () => closed })
   const entries = createEntries({
@@ -156,6 +156,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   }
 
   const tickNow = async (): Promise<void> => {
+    times.observe()
     // The disk may have been slow for a while only, under somebody else's load.
     if (opened?.mode === 'sync' && fileIo.mode === 'async' && isFast(layout)) useIo('sync', 'the disk is fast again')
     await ledger.tick()

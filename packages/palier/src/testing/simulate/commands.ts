@@ -110,7 +110,7 @@ const NETWORK = [
 ] as const
 
 /** A short story of commands that belong together. */
-type Scene = 'late failover' | 'two failovers' | 'killed while out' | 'missed message'
+type Scene = 'late failover' | 'two failovers' | 'killed while out' | 'missed message' | 'late tag'
 
 export const PROFILES: readonly [Profile, ...Profile[]] = [
   { name: 'calm', faults: [], broken: 0, long: 0.05, longest: 5000 },
@@ -161,7 +161,7 @@ export const PROFILES: readonly [Profile, ...Profile[]] = [
     broken: 0,
     long: 0.05,
     longest: 5000,
-    scenes: ['late failover', 'two failovers', 'killed while out', 'missed message'],
+    scenes: ['late failover', 'two failovers', 'killed while out', 'missed message', 'late tag'],
   },
   {
     name: 'everything',
@@ -318,6 +318,16 @@ function drawScene(random: Random, nodes: number, scene: Scene): Command[] {
       : { gap: 200, do: 'cut', node: other, what: 'messages', ms: random.between(20, 400) }
     const again: Command = { ...read, gap: random.between(10_000, 25_000) }
     return [{ ...read, gap: 100 }, { ...read, gap: 100 }, missed, { ...invalidate, gap: 10 }, again]
+  }
+  if (scene === 'late tag') {
+    // The tag of a load is deleted while it runs, and learnt anew by another read, before its load names it.
+    const tag = GROUPS.findIndex(({ by, name }) => by === 'tag' && name === 'x')
+    const gone = { do: 'invalidate', node: (node + 1) % nodes, group: tag, changes: 15 } as const
+    const read = { do: 'read', node, fails: false } as const
+    const load: Command = { gap: 200, ...read, how: 'getOrSet', keys: [3], load: random.between(20, 40) }
+    const deaf: Command = { gap: 1, do: 'hold', node, what: 'messages', ms: random.between(50, 150), breaks: false }
+    const look: Command = { gap: random.between(1, 8), ...read, how: 'getMany', keys: [0, 1], load: 0 }
+    return [fill(), { gap: 200, ...gone }, load, deaf, { gap: random.between(2, 12), ...gone }, look, fill()]
   }
   const cut: Command = { gap: random.below(500), do: 'cut', node, what: 'all', ms: random.between(2000, 15_000) }
   const crash: Command = { gap: random.between(5, 2000), do: 'crash', node, down: random.below(3000) }
