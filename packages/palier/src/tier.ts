@@ -142,9 +142,11 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
   async function inherit(): Promise<void> {
     try {
       const legacy = await journal()?.inherit()
-      if (legacy === undefined || legacy.lines.length === 0) return
-      legacies.push(legacy)
-      outbox.take(legacy.lines)
+      if (legacy === undefined) return
+      if (legacy.lines.length > 0) legacies.push(legacy)
+      // Who is back first tells what all know of, or would read what a neighbour has deleted.
+      const targets = [...new Set([...legacy.lines, ...legacy.neighbours])]
+      if (targets.length > 0) outbox.take(targets)
     } catch (error) {
       reportError(core, 'journal', error)
     }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Place } from '../../src/detect.ts'
+import type { SharedStore } from '../../src/store.ts'
 import { faulty } from '../../src/testing.ts'
 import { gate } from '../support/caches.ts'
 import { type Disk, house } from '../support/house.ts'
@@ -92,6 +93,40 @@ describe('a directory that stands in for Redis', () => {
     await b.cache.getOrSet('k', () => 'old')
     await a.cache.delete('k')
     await clock.advance(500)
+    expect(a.cache.status().backend).toBe('filesystem')
+    expect(await a.cache.get('k')).toBeUndefined()
+    await Promise.all([a.cache.close(), b.cache.close()])
+  })
+
+  test('a deletion made while it is being begun anew is obeyed there, whoever uses it already', async () => {
+    const { clock, node } = house()
+    const answer = gate<void>()
+    const slow = (node: { redis: Remote; disk: Disk }): [readonly Place[], number] => {
+      const open = (): SharedStore => {
+        const store = node.disk.open()
+        const set: SharedStore['set'] = async (key, bytes, ttl) => {
+          await store.set(key, bytes, ttl)
+          if (key.includes(':s:')) await answer.promise
+        }
+        return { ...store, set }
+      }
+      const files = place('filesystem', undefined, { open })
+      return [[place('redis', node.redis, { wanted: true }), files, place('memory', undefined)], 0]
+    }
+    const [a, b] = [await node({}, slow), await node()]
+    for (const { redis } of [a, b]) {
+      redis.fail('*')
+      redis.lost()
+      await clock.advance(10)
+    }
+    await clock.advance(210)
+    // A has begun anew with the directory and does not know it yet; B did after it, and goes on.
+    const spare = (one: typeof a): string | undefined => one.cache.status().tiers[2]?.state
+    expect([spare(a), spare(b)]).toEqual(['draining', 'up'])
+    await b.cache.getOrSet('k', () => 'old')
+    await a.cache.delete('k')
+    answer.open()
+    await clock.advance(100)
     expect(a.cache.status().backend).toBe('filesystem')
     expect(await a.cache.get('k')).toBeUndefined()
     await Promise.all([a.cache.close(), b.cache.close()])
@@ -211,7 +246,7 @@ describe('a directory that stands in for Redis', () => {
     await at.cache.close()
   })
 
-  test('no record without a lifetime is ever handed to it', async () => {
+  test('with a ttl of 0 no record without a lifetime is ever handed to it, and it is closed in the end', async () => {
     const { clock, node } = house()
     const lifetimes: number[] = []
     const at = await node({ outage: { ttl: 0 } }, ({ redis, disk }) => {
@@ -230,6 +265,7 @@ describe('a directory that stands in for Redis', () => {
     await at.cache.add('m', 1)
     expect(lifetimes.filter(ttl => !(ttl > 0))).toEqual([])
     await at.cache.close()
+    expect(at.disk.closed()).toBe(1)
   })
 })
 

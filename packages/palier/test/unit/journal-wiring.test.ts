@@ -61,6 +61,7 @@ function paper(): Paper {
       left = []
       return {
         lines: found,
+        neighbours: [],
         async settle() {
           await trouble.settle
           settled++

@@ -163,6 +163,21 @@ describe('the deadline', () => {
     at.link.close()
   })
 
+  test('each call has its own: one that is late does not put off those that began after it', async () => {
+    const at = await up(near())
+    at.store.hang('*')
+    const ended: number[] = []
+    const startedAt = at.clock.now()
+    for (let i = 0; i < 5; i++) {
+      write(at).catch(() => ended.push(at.clock.now() - startedAt))
+      await at.clock.advance(10)
+    }
+    await at.clock.advance(2 * DEADLINE)
+    expect(ended).toEqual([250, 260, 270, 280, 290])
+    at.link.close()
+    at.store.heal()
+  })
+
   test('a call that fails after its deadline is one failure, not two', async () => {
     const at = await up(near())
     at.store.hang('set')

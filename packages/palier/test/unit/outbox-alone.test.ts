@@ -217,6 +217,15 @@ describe('the outbox', () => {
     at.outbox.close()
   })
 
+  test('what a wider one stands for is on paper, also when that one was taken and is not', async () => {
+    const at = room()
+    const user = stampTarget(typeStamp('user'))
+    at.outbox.take([user])
+    await wait(at, A)
+    expect(at.recorded.flat().some(line => line === A || line === user)).toBe(true)
+    at.outbox.close()
+  })
+
   test('closed, it tries no more and leaves no timer', async () => {
     const at = room({ deliver: down })
     await wait(at, A)

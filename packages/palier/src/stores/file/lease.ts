@@ -165,14 +165,10 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
     if (await unlinkIfThere(ticketOf(path, token))) await removeEmpty(`${path}.l`)
   }
 
-  /** Writes the value into a ticket; false when its time was over. */
-  const fill = async (ticket: string, first: Uint8Array, second: Uint8Array): Promise<boolean> => {
+  const fill = async (ticket: string, first: Uint8Array, second: Uint8Array): Promise<void> => {
     const fd = await io().open(ticket, REWRITE)
     try {
-      const stat = await io().fstat(fd)
-      if (!isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) return false
       await io().write(fd, first, second)
-      return true
     } finally {
       await io().close(fd)
     }
@@ -189,6 +185,8 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
       } finally {
         await io().close(fd)
       }
+      // From here on a turn of the clock is told from the time the ticket got.
+      times.observe()
     } catch (error) {
       await discard(dir)
       throw error
@@ -232,6 +230,7 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
       if (stat === undefined || !isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) return false
       try {
         await io().utimes(ticket, endSeconds(clock.wall(), ttl, coarse()))
+        times.observe()
         return true
       } catch (error) {
         if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
@@ -242,13 +241,16 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
     async commit(path, token, first, second) {
       const ticket = ticketOf(path, token)
       const mine = layout.beside(ticket, 't')
+      // Before the rename, which gives the ticket a new time of change.
+      const stat = await io().stat(ticket)
+      if (stat === undefined) return false
+      if (!isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) {
+        await release(path, token)
+        return false
+      }
       try {
         await io().rename(ticket, mine)
-        if (!(await fill(mine, first, second))) {
-          await unlinkIfThere(mine)
-          await removeEmpty(`${path}.l`)
-          return false
-        }
+        await fill(mine, first, second)
         await io().rename(mine, path)
       } catch (error) {
         if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false

@@ -113,7 +113,7 @@ export function openOutboxJournal(options: OutboxJournalOptions): Journal {
     async inherit() {
       checkOpen()
       try {
-        if (!(await isDirectory(dir))) return { lines: [], settle: async () => undefined }
+        if (!(await isDirectory(dir))) return { lines: [], neighbours: [], settle: async () => undefined }
         await claim(dir)
         const sees = await witness()
         return await findLegacy({ channel, sees, clock, isOwn: writer.isOwn, onFault })

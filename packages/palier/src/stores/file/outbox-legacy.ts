@@ -106,6 +106,7 @@ async function settleAll(channel: string, files: readonly Found[]): Promise<void
 
 export async function findLegacy({ channel, sees, clock, isOwn, onFault }: LegacyOptions): Promise<Legacy> {
   const found: Found[] = []
+  const living: Found[] = []
   for (const name of await namesIn(channel)) {
     if (isOwn(name)) continue
     try {
@@ -113,7 +114,10 @@ export async function findLegacy({ channel, sees, clock, isOwn, onFault }: Legac
       if (file === undefined) continue
       const alive = name.endsWith('.left') ? false : await lives(file.owner, sees)
       // A time ahead of ours says as little of the owner as a long silence.
-      if (alive === true || (alive === undefined && Math.abs(clock.wall() - file.writtenAt) <= SILENCE)) continue
+      if (alive === true || (alive === undefined && Math.abs(clock.wall() - file.writtenAt) <= SILENCE)) {
+        living.push(file)
+        continue
+      }
       if (file.lost > 0) onFault('inherit', new Error(`${file.lost} lines of ${file.path} are damaged`))
       if (file.lines.length > 0) found.push(file)
       else await takeAway(file)
@@ -125,6 +129,7 @@ export async function findLegacy({ channel, sees, clock, isOwn, onFault }: Legac
   found.sort((a, b) => a.writtenAt - b.writtenAt)
   return {
     lines: [...new Set(found.flatMap(({ lines }) => lines))],
+    neighbours: [...new Set(living.flatMap(({ lines }) => lines))],
     settle: () => settleAll(channel, found),
   }
 }

@@ -35,6 +35,7 @@ export function createJournals(timeline: Timeline, random: Random): Journals {
           const dead = [...lines].filter(([name]) => !alive.has(name))
           return {
             lines: dead.flatMap(([, left]) => left),
+            neighbours: [...lines].flatMap(([name, theirs]) => (alive.has(name) && name !== owner ? theirs : [])),
             async settle() {
               await wait()
               for (const [name] of dead) lines.delete(name)
@@ -54,6 +55,6 @@ export function createJournals(timeline: Timeline, random: Random): Journals {
 export const NO_JOURNAL: Journal = {
   append: () => Promise.resolve(),
   clear: () => Promise.resolve(),
-  inherit: () => Promise.resolve({ lines: [], settle: () => Promise.resolve() }),
+  inherit: () => Promise.resolve({ lines: [], neighbours: [], settle: () => Promise.resolve() }),
   close: () => Promise.resolve(),
 }
