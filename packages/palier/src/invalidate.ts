@@ -14,7 +14,7 @@ export interface Receipt {
 }
 
 /** The tiers that must hear of an invalidation: the one whose word counts, the one in its place, and those to come. */
-export function concerned({ home, tier, joining }: Core): readonly Tier[] {
+function concerned({ home, tier, joining }: Core): readonly Tier[] {
   if (tier === home && joining.length === 0) return [home]
   return [...new Set([home, tier, ...joining])]
 }
