@@ -72,8 +72,8 @@ export interface Core {
   tier: Tier
   /** The tier whose word counts: what it has acknowledged is done. */
   home: Tier
-  /** Better tiers that are being told what they missed, before one of them becomes the home tier. */
-  joining: readonly Tier[]
+  /** All that are open, also those that are being told what they missed before they are used. */
+  opened: readonly Tier[]
   /** The longest that anything loaded now may live, fresh and stale together: bounded while the home tier cannot be heard. */
   longest: number
   /** Where what waits outlives the process; none without a directory. */

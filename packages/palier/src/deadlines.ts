@@ -43,8 +43,9 @@ export function createDeadlines(clock: Clock, ms: number): Deadlines {
         wait.late()
       } else if (!blocked) break
     }
-    // Whoever was late may have begun a new wait, which has set the timer again.
-    if (cancel !== undefined) return
+    // Whoever was late may have begun a new wait, which has set the timer for itself alone.
+    cancel?.()
+    cancel = undefined
     for (const { at } of waits) {
       arm(Math.max(1, Math.ceil(at - now)))
       break

@@ -11,7 +11,7 @@ const SCOUT_EVERY = 5000
 const FALL_BACK_AFTER = 200
 const FALL_BACK_AGAIN = 1000
 /** Epochs of two tiers never meet. */
-const EPOCHS = 2 ** 40
+const EPOCHS = 2 ** 32
 
 /** How a cache behaves while its backend is out. Milliseconds. */
 export interface OutageLimits {
@@ -82,6 +82,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
     const rest = { deadline, without, firstEpoch, maxPending: limits.maxPending, changed: onLink, told: changed }
     const tier = createTier(core, { place, store, role, ...rest })
     opened.set(at, tier)
+    core.opened = ranked()
     return tier
   }
 
@@ -108,7 +109,6 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
       if (tier === better) homeAt = at
       tier.role = tier === better ? 'home' : 'spare'
     }
-    core.joining = core.joining.filter(tier => tier !== better)
     core.home = better
   }
 
@@ -138,6 +138,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
     for (const [at, tier] of opened) {
       if (tier.role !== 'spare') continue
       opened.delete(at)
+      core.opened = ranked()
       const closed = tier.close().finally(() => closing.delete(closed))
       closing.add(closed)
     }
@@ -172,9 +173,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
       .prove()
       .then(() => {
         if (core.closed.signal.aborted || opened.has(at)) return
-        const tier = open(at, place, 'scout', place.open())
-        core.joining = [...core.joining, tier]
-        void tier.start()
+        void open(at, place, 'scout', place.open()).start()
       })
       // That it is not there was said when it was first looked for.
       .catch(() => later(SCOUT_EVERY, () => scout(at)))
@@ -216,6 +215,7 @@ export function createTiers(core: Core, parts: TiersParts): Tiers {
     if (homeAt === chosen) core.home = open(chosen, place, 'home', place.opened?.store)
     // With nothing kept during an outage there is nothing to keep it in.
     else if (limits.ttl > 0) open(chosen, place, 'spare', place.opened?.store)
+    else if (place.owned) await place.opened?.store?.close()
     await Promise.all(
       [...opened].map(async ([at, tier]) => (at === chosen ? firstUp(tier, budget) : void tier.start())),
     )

@@ -14,9 +14,9 @@ export interface Receipt {
 }
 
 /** The tiers that must hear of an invalidation: the one whose word counts, the one in its place, and those to come. */
-function concerned({ home, tier, joining }: Core): readonly Tier[] {
-  if (tier === home && joining.length === 0) return [home]
-  return [...new Set([home, tier, ...joining])]
+function concerned({ home, tier, opened }: Core): readonly Tier[] {
+  if (tier === home && opened.length < 2) return [home]
+  return [...new Set([home, tier, ...opened.filter(({ link }) => link?.reachable() === true)])]
 }
 
 /** Nothing under way for this key may be joined or kept any more. */

@@ -121,9 +121,11 @@ async function takeSeat(
   const missing: MissReason = mode === 'anew' ? 'forced' : old === undefined && !target.lapsed ? 'absent' : 'expired'
   const { link } = tier
   if (link === undefined) return { tier, stores: flight.captured !== undefined, reason: missing }
-  if (flight.captured === undefined || !link.usable() || tier.outbox.hasKey(target.full, target.type.name)) {
+  if (flight.captured === undefined || tier.outbox.hasKey(target.full, target.type.name)) {
     return { tier, stores: false, reason: 'store' }
   }
+  // The near tier may keep it as long as somebody vouches for what is there.
+  if (!link.usable()) return { tier, stores: true, reason: 'store' }
   try {
     return await claimSeat(core, target, flight, mode, { tier, link, missing })
   } catch (error) {

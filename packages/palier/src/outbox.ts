@@ -86,6 +86,8 @@ export function createOutbox(parts: OutboxParts): Outbox {
   const known = new Map<string, number>()
   /** Those of the known that failed, and since when; what is tried for the first time is nobody's trouble yet. */
   const waiting = new Map<string, number>()
+  /** Those of the waiting that are in the journal, or on their way there. */
+  const recorded = new Set<string>()
   let numbers = 0
   let draining: Promise<boolean> | undefined
   let cancel: (() => void) | undefined
@@ -108,6 +110,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
     for (const target of targets) {
       known.delete(target)
       waiting.delete(target)
+      recorded.delete(target)
     }
     parts.done(targets)
     if (before > 0 && waiting.size === 0) parts.changed()
@@ -122,18 +125,19 @@ export function createOutbox(parts: OutboxParts): Outbox {
   }
 
   /** A wider one stands for these: with a new number, because its delivery may be under way since before they were put. */
-  const cover = (targets: readonly string[]): void => {
-    const covers = new Set(targets.map(coverOf).filter(wide => wide !== undefined))
+  const cover = (targets: readonly string[]): readonly string[] => {
+    const covers = [...new Set(targets.map(coverOf).filter(wide => wide !== undefined))]
     for (const wide of covers) known.set(wide, ++numbers)
-    if (covers.size > 0) parts.begin([...covers])
+    if (covers.length > 0) parts.begin(covers)
     forget(targets)
+    return covers
   }
 
-  /** Returns those that are new among what waits. */
+  /** Returns what waits now for these: themselves, or what stands for them. */
   const wait = (targets: readonly string[]): readonly string[] => {
     const before = waiting.size
     const covered = targets.filter(target => coverOf(target) !== undefined)
-    if (covered.length > 0) cover(covered)
+    const covers = covered.length > 0 ? cover(covered) : []
     const fresh = targets.filter(target => !waiting.has(target) && !covered.includes(target))
     for (const target of fresh) {
       if (!known.has(target)) known.set(target, ++numbers)
@@ -142,7 +146,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
     const wide = waiting.size > max ? collapse() : []
     arm()
     if (before === 0 && waiting.size > 0) parts.changed()
-    return [...wide, ...fresh.filter(target => waiting.has(target))]
+    return [...wide, ...[...covers, ...fresh].filter(target => waiting.has(target))]
   }
 
   /** First every key becomes its type, then whatever is left becomes the namespace. Returns what takes their place. */
@@ -222,7 +226,9 @@ export function createOutbox(parts: OutboxParts): Outbox {
     },
     delivered: tickets => settle(tickets, true),
     async failed(tickets) {
-      const fresh = wait(tickets.filter(isCurrent).map(({ target }) => target))
+      const waits = wait(tickets.filter(isCurrent).map(({ target }) => target))
+      const fresh = waits.filter(target => !recorded.has(target))
+      for (const target of fresh) recorded.add(target)
       if (fresh.length > 0) await parts.record(fresh)
     },
     drop(ticket) {

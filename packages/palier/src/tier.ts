@@ -175,6 +175,8 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     const found = await identify()
     if (identity !== undefined && found !== identity && !without.has('replay')) outbox.take(recents.within())
     identity = found
+    // Whoever uses it already was never told of anything by this process.
+    if (tier.role === 'scout') outbox.take([WIDEST])
     await inherit()
     // A store that refuses is well: what waits is passed over by readers here, and tried again.
     while (outbox.size > 0 && (await outbox.drain())) continue
@@ -315,7 +317,6 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     telling.add(told)
   }
 
-  if (parts.role === 'scout') outbox.take([WIDEST])
   return tier
 }
 

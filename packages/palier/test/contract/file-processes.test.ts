@@ -77,6 +77,17 @@ describe('four processes on one directory', () => {
     for (const what of ['committed', 'lost', 'set', 'deleted', 'read']) expect(total(all, what)).toBeGreaterThan(20)
   })
 
+  test('two that write a mebibyte and two that read it: nothing torn, nothing missing, no error', async () => {
+    const store = fileStore({ dir })
+    await store.set('large', fileRecord('large', 'first', 1024 * 1024), 600_000)
+    await store.close()
+    await start('large', 4, 4_000)
+    const all = await reports()
+    expect(all.flatMap(({ problems }) => problems)).toEqual([])
+    expect(total(all, 'absent')).toBe(0)
+    for (const what of ['set', 'read']) expect(total(all, what)).toBeGreaterThan(50)
+  })
+
   test('writing three times the budget they never exceed it by 5 %, and read nothing torn or wrong', async () => {
     const filling = fileStore({ dir, maxBytes: BUDGET, maxFiles: 5_000 })
     for (let i = 0; i < 500; i++)

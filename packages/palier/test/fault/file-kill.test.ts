@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { decodeRecord } from '../../src/record.ts'
 import { openOutboxJournal } from '../../src/stores/file/outbox-journal.ts'
 import { fileStore } from '../../src/stores/file/store.ts'
+import { manualClock } from '../../src/testing/clock.ts'
 import type { SharedStore } from '../../src/store.ts'
 import { fileRecord, freshDir, startWorker, textOf, tree, type Worker } from '../support/file-store.ts'
 import { trace } from '../support/file-strace.ts'
@@ -197,7 +198,8 @@ describe('a process killed at any system call', () => {
         const { length } = await killedAt(worker, call, n, commands)
         await worker.kill()
         worker = undefined
-        const journal = openOutboxJournal({ dir, channel: 'c' })
+        // Ten minutes later, when even a file of which nobody knows whose it was is given up.
+        const journal = openOutboxJournal({ dir, channel: 'c', clock: manualClock(Date.now() + 610_000) })
         const legacy = await journal.inherit()
         const safe = [[], ['k:1'], ['k:1', 'k:2', 'k:3'], [], ['k:4'], ['k:4']][length] ?? []
         // A clear that was under way may have been done.

@@ -133,6 +133,21 @@ async function churn(): Promise<void> {
   }
 }
 
+const MIB = 1024 * 1024
+
+/** Numbers 0 and 1 write a mebibyte under one key, over and over; the others read it. */
+async function large(): Promise<void> {
+  if (id < 2) {
+    await store.set('large', fileRecord('large', `${id}:${pick(1_000)}`, MIB), LONG)
+    return count('set')
+  }
+  const found = await store.get('large')
+  if (found === undefined) return count('absent')
+  const record = decodeRecord(found.bytes)
+  if (record?.payload.length !== MIB) problems.push('a torn record')
+  count('read')
+}
+
 async function work(): Promise<void> {
   const end = performance.now() + Number(duration)
   const lane = async (): Promise<void> => {
@@ -140,6 +155,7 @@ async function work(): Promise<void> {
       const key = KEYS[pick(KEYS.length)] ?? ''
       if (mode === 'counter') await counter(key)
       else if (mode === 'churn') await churn()
+      else if (mode === 'large') await large()
       else await source(key)
       if (step % 20 === 0) await pause(0)
     }

@@ -302,12 +302,15 @@ describe('stamps lost in the store', () => {
   })
 
   test('a stamp in the second half of its life is prolonged, and stays the same', async () => {
-    const { a, store, clock } = pair({ defaults: { ttl: '60d' } })
+    const { a, b, store, clock } = pair({ defaults: { ttl: '60d' } })
     await a.set('k', 'v')
+    // Nobody tends the stamps meanwhile.
+    await Promise.all([a.close(), b.close()])
     await clock.advance(16 * 86_400_000)
     const c = createCache({ logger: false, clock, store })
     await c.ready()
     expect(await c.get('k')).toBe('v')
+    await c.close()
     await clock.advance(16 * 86_400_000)
     const d = createCache({ logger: false, clock, store })
     await d.ready()

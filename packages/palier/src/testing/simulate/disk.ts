@@ -33,9 +33,10 @@ export function createJournals(timeline: Timeline, random: Random): Journals {
         async inherit() {
           await wait()
           const dead = [...lines].filter(([name]) => !alive.has(name))
+          const others = [...lines].filter(([name]) => alive.has(name) && name !== owner)
           return {
             lines: dead.flatMap(([, left]) => left),
-            neighbours: [...lines].flatMap(([name, theirs]) => (alive.has(name) && name !== owner ? theirs : [])),
+            neighbours: others.flatMap(([, left]) => left),
             async settle() {
               await wait()
               for (const [name] of dead) lines.delete(name)
