@@ -60,11 +60,19 @@ export class Flight {
   }
 }
 
+/** Whether anything was invalidated under a key since a moment. */
+export interface Watch {
+  readonly detached: boolean
+  end(): void
+}
+
 /** The flights of this process, at most one to join per key. Reads and loads are two books: a load must not join a read. */
 export interface Flights {
   find(key: string): Flight | undefined
   /** Makes the flight the one to join for `key`, until it lands or is detached; detaches the one before it. */
   launch(key: string, flight: Flight, run: (flight: Flight) => Promise<Landing>): Promise<Landing>
+  /** A flight that nobody joins, to learn whether its key is detached before `end`. */
+  watch(key: string): Watch
   detach(key: string): void
   detachWhere(chosen: (flight: Flight) => boolean): void
   readonly size: number
@@ -90,6 +98,18 @@ export function createFlights(): Flights {
       // Every caller may have gone on with a stale value; a rejection nobody waits for is not unhandled.
       result.catch(() => undefined)
       return result
+    },
+    watch(key) {
+      const flight = new Flight('', key, 0, 0)
+      const before = open.get(key)
+      if (before !== undefined) before.detached = true
+      open.set(key, flight)
+      return {
+        get detached() {
+          return flight.detached
+        },
+        end: () => leave(key, flight),
+      }
     },
     detach(key) {
       const flight = open.get(key)

@@ -19,9 +19,11 @@ import {
 } from './core.ts'
 import type { Entry } from './entry.ts'
 import { PalierError } from './errors.ts'
+import type { Watch } from './flight.ts'
 import { detach, forgetNear, invalidate, type Receipt } from './invalidate.ts'
 import { tagStamp } from './key.ts'
 import { LEASE_TTL, newToken } from './lease.ts'
+import type { Link } from './link.ts'
 import { encodeMessage } from './message.ts'
 import { textList } from './options.ts'
 import { readValue, type Snapshot } from './snapshot.ts'
@@ -71,10 +73,13 @@ export async function setValue(core: Core, target: Target, value: unknown): Prom
   const { tier, home } = core
   // What the home tier holds is older than this, and the value itself goes where readers look now.
   const elsewhere = tier === home ? undefined : invalidate(core, home, [keyTarget(target.full)], target)
-  const { entry, shared } = await setAt(core, tier, target, copy)
-  const receipt = { local: true, shared: (await elsewhere) ?? shared }
+  // The answer may come after the news of a deletion that came after the set.
+  const watch = core.reads.watch(target.full)
+  const { entry, shared } = await setAt(core, tier, target, copy).finally(() => watch.end())
+  const mayKeep = !watch.detached && core.tier === tier
   forgetNear(core, target)
-  if (entry !== undefined && core.tier === tier) keepNear(core, target, makeEntry(core, target, entry))
+  if (entry !== undefined && mayKeep) keepNear(core, target, makeEntry(core, target, entry))
+  const receipt = { local: true, shared: (await elsewhere) ?? shared }
   core.events.emit('set', { type: target.type.name, key: target.key })
   return receipt
 }
@@ -131,7 +136,7 @@ async function change(core: Core, target: Target, decide: Change, prepare: () =>
 }
 
 async function changeAt(core: Core, tier: Tier, target: Target, decide: Change): Promise<boolean> {
-  const { link, outbox } = tier
+  const { link } = tier
   if (link === undefined) {
     // Looked at and changed in one step: nothing is shared, so no stamp is ever unknown.
     const near = nearNow(core, target)
@@ -139,34 +144,48 @@ async function changeAt(core: Core, tier: Tier, target: Target, decide: Change):
     if (next !== undefined) keepNear(core, target, makeEntry(core, target, next))
     return next !== undefined
   }
-  const own = keyTarget(target.full)
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const token = newToken()
-    const before = outbox.find(own)
-    const passOver = outbox.hasKey(target.full, target.type.name)
-    const { record } = await link.call(store => store.claim(target.full, { token, ttl: LEASE_TTL, steal: true }))
-    const reading: Reading =
-      record === undefined || passOver ? { state: 'dead', reason: 'absent' } : await fromRecord(core, target, record)
-    const next = decide(reading.state === 'dead' ? undefined : reading.entry)
-    if (next === undefined) {
-      await link.call(store => store.release(target.full, token))
-      return false
-    }
-    const bytes = await toRecord(core, target, next)
-    const ttl = Math.max(1, next.ttl + next.grace)
-    if (await link.call(store => store.commit(target.full, token, bytes, ttl))) {
-      outbox.drop(before)
-      tier.acknowledged([own])
-      forgetNear(core, target)
-      if (core.tier === tier) keepNear(core, target, makeEntry(core, target, next))
-      tier.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
-      return true
-    }
+    const watch = core.reads.watch(target.full)
+    const outcome = await tryChange(core, tier, link, target, decide, watch).finally(() => watch.end())
+    if (outcome !== 'overtaken') return outcome === 'done'
     if (attempt >= AT_ONCE) await pause(core.clock, 1 + attempt)
   }
   throw new PalierError('PALIER_STORE_FAILED', `"${target.key}" could not be changed: others change it without end`, {
     key: target.key,
   })
+}
+
+async function tryChange(
+  core: Core,
+  tier: Tier,
+  link: Link,
+  target: Target,
+  decide: Change,
+  watch: Watch,
+): Promise<'done' | 'declined' | 'overtaken'> {
+  const { outbox } = tier
+  const own = keyTarget(target.full)
+  const token = newToken()
+  const before = outbox.find(own)
+  const passOver = outbox.hasKey(target.full, target.type.name)
+  const { record } = await link.call(store => store.claim(target.full, { token, ttl: LEASE_TTL, steal: true }))
+  const reading: Reading =
+    record === undefined || passOver ? { state: 'dead', reason: 'absent' } : await fromRecord(core, target, record)
+  const next = decide(reading.state === 'dead' ? undefined : reading.entry)
+  if (next === undefined) {
+    await link.call(store => store.release(target.full, token))
+    return 'declined'
+  }
+  const bytes = await toRecord(core, target, next)
+  const life = Math.max(1, next.ttl + next.grace)
+  if (!(await link.call(store => store.commit(target.full, token, bytes, life)))) return 'overtaken'
+  outbox.drop(before)
+  tier.acknowledged([own])
+  const mayKeep = !watch.detached && core.tier === tier
+  forgetNear(core, target)
+  if (mayKeep) keepNear(core, target, makeEntry(core, target, next))
+  tier.tell(encodeMessage({ kind: 'keys', names: [target.full] }))
+  return 'done'
 }
 
 /** Runs a change whose failing store must not fail the caller. */

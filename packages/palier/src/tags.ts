@@ -144,6 +144,8 @@ export class Stamps {
       const cell = this.#cell(name)
       if (cell.changedAt > epoch) return undefined
       const age = young.get(name)
+      // Learned during the load, by whoever asked: how old it was then is not known here.
+      if (this.#shared && age === undefined && cell.since > startedAt) return undefined
       if (age !== undefined && age < this.#clock.now() - startedAt + AGE_MARGIN) return undefined
     }
     return this.capture(names)

@@ -33,7 +33,7 @@ describe('the connection that brings the news is lost, and the one for the data 
     await until('the loss was noticed', () => flushes > 0, NEVER)
     expect(await tierOf(b, 'key')).not.toBe('near')
     const resumed = await timed(() => servedNear(b, 'key'))
-    measured('T20 bus killed: flush to near hits again, ms', resumed)
+    measured('bus killed: flush to near hits again, ms', resumed)
     expect(await b.get('key')).toBe('value')
   })
 

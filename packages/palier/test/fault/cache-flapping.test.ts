@@ -61,11 +61,11 @@ test('Redis comes and goes every 300 ms: no storm of connections, no leak, and e
   await flaps
   const recovery = await timed(() => allUp(a, b))
   measured(
-    'F7 flapping: writes, p99 ms, slowest ms',
+    'flapping: writes, p99 ms, slowest ms',
     `${slow.length} ${percentile(slow, 0.99).toFixed(1)} ${Math.max(...slow).toFixed(0)}`,
   )
   measured(
-    'F7 flapping: connections in 6 s for two caches, recovery ms',
+    'flapping: connections in 6 s for two caches, recovery ms',
     `${path.accepted() - before.accepted} ${recovery.toFixed(0)}`,
   )
   expect(wrong).toEqual([])
@@ -128,13 +128,13 @@ test('the password is changed and put back: nobody hangs, deletions wait, and no
   const took = await timed(async () => {
     for (let i = 0; i < 50; i++) expect(await a.getOrSet(`key${i}`, () => i)).toBe(i)
   })
-  measured('F15 50 misses with a wrong password, ms', took)
+  measured('50 misses with a wrong password, ms', took)
   expect(took).toBeLessThan(5000)
   expect(a.status().state).toBe('DEGRADED')
   await until('status says why', () => /password|WRONGPASS|NOAUTH/i.test(a.status().reason), 10_000)
   expect(JSON.stringify(a.status())).not.toContain('first')
   await askAsAdmin(server.port, 'ACL SETUSER default resetpass >first')
-  measured('F15 password put back: to in use, ms', await timed(returned))
+  measured('password put back: to in use, ms', await timed(returned))
   for (const cache of [a, b]) expect(await cache.get('key')).toBeUndefined()
 })
 

@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { type CacheOptions, createCache, memoryStore } from '../../src/index.ts'
+import { NAMESPACE } from '../../src/key.ts'
+import { encodeMessage } from '../../src/message.ts'
 import { manualClock } from '../../src/testing.ts'
+import { gate } from '../support/caches.ts'
 import type { CacheNode } from '../support/cache-node.ts'
-import { faultRoom, measured, NEVER, onRedis, timed } from '../support/fault-room.ts'
+import { faultRoom, measured, NEVER, never, onRedis, timed } from '../support/fault-room.ts'
 import { until } from '../support/redis-server.ts'
 
 const room = faultRoom()
@@ -40,7 +43,7 @@ describe.each(['redis', 'filesystem'] as const)('processes that share %s', backe
       for (const herd of herds) expect(herd).toEqual({ values: ['loaded'], failures: [] })
     })
     expect((await Promise.all(nodes.map(node => node.troubles()))).flat()).toEqual([])
-    measured(`T25 on ${backend}: load of 300 ms, all 800 answered after, ms`, took)
+    measured(`on ${backend}: load of 300 ms, all 800 answered after, ms`, took)
     expect(await loads()).toHaveLength(1)
   })
 
@@ -55,7 +58,7 @@ describe.each(['redis', 'filesystem'] as const)('processes that share %s', backe
       expect(await lost).toBe('killed')
       for (const herd of await Promise.all(waiting)) expect(herd).toEqual({ values: ['loaded'], failures: [] })
     })
-    measured(`T26 on ${backend}: kill to all others answered, ms`, took)
+    measured(`on ${backend}: kill to all others answered, ms`, took)
     expect(await loads()).toHaveLength(2)
   })
 
@@ -68,6 +71,32 @@ describe.each(['redis', 'filesystem'] as const)('processes that share %s', backe
     const runs = occurrences.map((_occurrence, i) => claims.filter(claim => claim[i] === true).length)
     expect(runs).toEqual(occurrences.map(() => 1))
   })
+})
+
+test('the news that somebody made a stamp arrives while a factory runs that began with that stamp: its result is kept', async () => {
+  const store = memoryStore()
+  const a = await room.cache({ store })
+  const b = await room.cache({ store: store.connect() })
+  const begun = gate<void>()
+  const source = gate<string>()
+  const loading = a.getOrSet('key', () => {
+    begun.open()
+    return source.promise
+  })
+  await begun.promise
+  const third = store.connect().openBus('default')
+  let heard = false
+  await third.attach({ message: () => undefined, lost: () => undefined })
+  const fourth = store.connect().openBus('default')
+  await fourth.attach({ message: () => (heard = true), lost: () => undefined })
+  await third.publish(encodeMessage({ kind: 'made', names: [NAMESPACE] }))
+  await until('the news arrived', () => heard, NEVER)
+  source.open('loaded')
+  expect(await loading).toBe('loaded')
+  expect(await a.getOrSet('key', never)).toBe('loaded')
+  expect(await b.getOrSet('key', never)).toBe('loaded')
+  await third.close()
+  await fourth.close()
 })
 
 test('two caches whose clocks are five seconds apart never run the same occurrence twice', async () => {
@@ -116,7 +145,7 @@ test('10,000 readers of one key near its end: at most one load at a time, and no
     waited += reads.length - answered
     await clock.advance(100)
   }
-  measured('T27 loads in ten lifetimes, most at once, readers that waited', `${loads} ${most} ${waited}`)
+  measured('loads in ten lifetimes, most at once, readers that waited', `${loads} ${most} ${waited}`)
   expect(most).toBe(1)
   expect(waited).toBe(0)
   // A lifetime is 10 s and is renewed somewhat before its end.

@@ -139,7 +139,7 @@ describe('a replica that missed the last writes takes over', () => {
     })()
     const returned = nextReturn(here, there)
     await servers.failOver()
-    measured(`F10 ${way.name}: failover to in use, ms`, await timed(returned))
+    measured(`${way.name}: failover to in use, ms`, await timed(returned))
     reading.abort()
     await reader
     expect(seen.filter(value => !way.after.includes(value))).toEqual([])
@@ -223,7 +223,7 @@ describe('Redis loses what it held', () => {
     expect(await b.get('key')).toBe('old')
     const returned = nextReturn(a, b)
     await server.restart()
-    measured('F14 empty restart: answering to in use, ms', await timed(returned))
+    measured('empty restart: answering to in use, ms', await timed(returned))
     let loads = 0
     const load = async (): Promise<string> => {
       loads++

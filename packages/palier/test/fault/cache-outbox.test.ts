@@ -55,12 +55,12 @@ describe('more deletions wait than may', () => {
         most = Math.max(most, here.status().outbox.pending)
       }),
     )
-    measured('T17 20,000 deletes during an outage, ms', took)
-    measured('T17 most that waited', most)
+    measured('20,000 deletes during an outage, ms', took)
+    measured('most that waited', most)
     expect(most).toBeLessThanOrEqual(1001)
     expect(here.status().outbox.pending).toBeGreaterThan(0)
     await path.mode('pass')
-    measured('T17 heal to drained, ms', await timed(() => allUp(here, there)))
+    measured('heal to drained, ms', await timed(() => allUp(here, there)))
     for (const cache of [here, there]) {
       const values = await cache.type('user').getMany(sample)
       expect(values.filter(value => value !== undefined)).toEqual([])
@@ -129,7 +129,7 @@ describe('a process ends while 1,000 of its deletions wait for Redis', () => {
     expect(await first.deleteRange('key', 1000)).toEqual({ pending: 1000 })
     first.kill(end)
     const took = await timed(() => first.exited)
-    measured(`T18 ${end} to exit, ms`, took)
+    measured(`${end} to exit, ms`, took)
     return { path, witness, keys, first, options, dir }
   }
 

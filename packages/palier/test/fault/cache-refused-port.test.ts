@@ -20,9 +20,9 @@ test('200 misses while Redis refuses connections each run their factory and cost
       }),
     )
   }
-  measured('T1 first ms', took[0] ?? 0)
-  measured('T1 p99 ms', percentile(took, 0.99))
-  measured('T1 median ms', percentile(took, 0.5))
+  measured('first ms', took[0] ?? 0)
+  measured('p99 ms', percentile(took, 0.99))
+  measured('median ms', percentile(took, 0.5))
   // A whole deadline is 250 ms and a client's own patience is seconds: nothing of the kind may show in the total.
   expect(took.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(5000)
   expect(cache.status()).toMatchObject({ state: 'DEGRADED' })
@@ -46,7 +46,7 @@ test('a cache that was made without Redis uses it soon after it was started, wit
   await until('several trials were made', () => (sharedTier(cache)?.nextTryIn ?? 0) > 500, NEVER)
   const server = await room.redis({ port })
   const recovery = await timed(() => allUp(cache))
-  measured('T5 explicit: start to use, ms', recovery)
+  measured('explicit: start to use, ms', recovery)
   expect(cache.status().backend).toBe('redis')
   expect(await cache.get('before')).toBeUndefined()
   await cache.set('after', 2)
@@ -63,7 +63,7 @@ test('a cache that looks for a backend by itself moves from files to Redis when 
   const recovery = await timed(() =>
     until('it is on Redis', async () => (await node.status()).backend === 'redis', NEVER),
   )
-  measured('T5 REDIS_PORT: start to use, ms', recovery)
+  measured('REDIS_PORT: start to use, ms', recovery)
   expect(await node.load('key', 'from redis')).toBe('from redis')
   expect(await node.get('key')).toBe('from redis')
 })

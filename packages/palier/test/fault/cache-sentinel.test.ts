@@ -80,8 +80,8 @@ test('the primary is killed five times under load: who writes never reads what w
   await writing
   await reading
   await allUp(writer, reader)
-  measured('T29 longest time without an acknowledged write, each of five failovers, ms', gaps.join(' '))
-  measured('T29 writes', writes)
+  measured('longest time without an acknowledged write, each of five failovers, ms', gaps.join(' '))
+  measured('writes', writes)
   expect(wrong).toEqual([])
   for (const [key, expected] of latest) {
     for (const cache of [writer, reader]) expect([undefined, expected]).toContain(await cache.get(key))

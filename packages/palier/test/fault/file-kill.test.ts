@@ -155,7 +155,7 @@ describe('a process killed at any system call', () => {
         }
       }
       expect(kills).toBeGreaterThan(1)
-      await store.delete(['k'])
+      await store.delete(['k', 'w'])
       ageLeftovers()
       await store.sweep?.()
       expect(tree(join(dir, 'v1')).filter(found => found.length > 3)).toEqual([])

@@ -23,7 +23,7 @@ const store = fileStore({
   },
 })
 
-async function act(words: readonly string[]): Promise<unknown> {
+async function act(words: readonly string[]): Promise<string | boolean | void> {
   const [verb = '', key = '', second = '', third = ''] = words
   switch (verb) {
     case 'get': {
