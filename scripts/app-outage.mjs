@@ -27,14 +27,12 @@ function ask(base, path, body) {
   const headers = body === undefined ? {} : { 'content-type': 'application/json' }
   return new Promise(resolve => {
     const done = (status, text) => resolve({ status, text, ms: performance.now() - startedAt })
-    const sent = request(`${base}${path}`, { agent, method, headers, timeout: GIVE_UP_MS }, async answer => {
+    const sent = request(`${base}${path}`, { agent, method, headers, timeout: GIVE_UP_MS }, answer => {
       let text = ''
-      try {
-        for await (const chunk of answer) text += chunk
-        done(answer.statusCode, text)
-      } catch (error) {
-        done(0, String(error))
-      }
+      answer.setEncoding('utf8')
+      answer.on('data', chunk => (text += chunk))
+      answer.on('end', () => done(answer.statusCode, text))
+      answer.on('error', error => done(0, String(error)))
     })
     sent.on('timeout', () => sent.destroy(new Error(`no answer in ${GIVE_UP_MS / 1000} s`)))
     sent.on('error', error => done(0, String(error)))

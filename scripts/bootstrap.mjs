@@ -148,3 +148,21 @@ export async function ensureRedisServer() {
     `The tests start real Redis servers, and redis-server is not on the PATH. Install it: ${how[process.platform] ?? 'https://redis.io/docs/latest/operate/oss_and_stack/install/'}`,
   )
 }
+
+/** What the tests of real partitions and of crashes at a system call need beside redis-server, by package. Linux only. */
+const FAULT_TOOLS = { ip: 'iproute2', nft: 'nftables', strace: 'strace' }
+
+/** Installs them where that takes no question; otherwise says what to install. */
+export async function ensureFaultTools() {
+  if (process.platform !== 'linux') return
+  const missing = () => Object.keys(FAULT_TOOLS).filter(tool => !onPath(tool) && !existsSync(`/usr/sbin/${tool}`))
+  const packages = missing().map(tool => FAULT_TOOLS[tool])
+  if (packages.length === 0) return
+  if (canUseApt()) {
+    console.log(`Installing what the fault tests need (apt-get install ${packages.join(' ')}).`)
+    if ((await withoutServices(() => aptInstall(packages))) && missing().length === 0) return
+  }
+  stop(
+    `The fault tests need ${packages.join(', ')}. Install them: sudo apt-get install ${packages.join(' ')}, or as your distribution names them.`,
+  )
+}

@@ -278,7 +278,7 @@ function createDay({ redis, a, b, setPrice }) {
 
 if (process.send !== undefined && process.argv[2] === '--participant') {
   const self = await participant(JSON.parse(process.argv[3]))
-  process.on('message', async ({ id, verb, task }) => {
+  const answer = async ({ id, verb, task }) => {
     try {
       process.send({ id, result: await self[verb](task) })
     } catch (error) {
@@ -286,7 +286,8 @@ if (process.send !== undefined && process.argv[2] === '--participant') {
     }
     // Its cache is closed and nothing else keeps it: once nobody listens, it ends by itself.
     if (verb === 'close') process.disconnect()
-  })
+  }
+  process.on('message', asked => void answer(asked))
   process.on('disconnect', () => void setTimeout(() => process.exit(1), 5000).unref())
   process.send({ id: 0 })
 } else {

@@ -145,12 +145,14 @@ async function beSoaked({ redisUrl, dir }) {
   // Whoever asks is gone before the end: nobody is left to stop this.
   const orphaned = () => process.exit(1)
   process.once('disconnect', orphaned)
-  process.on('message', async ({ id, verb }) => {
+  const answer = async ({ id, verb }) => {
     if (verb === 'close') process.off('disconnect', orphaned)
     process.send({ id, result: await verbs[verb]() })
     // From here on nothing may keep the process alive.
     if (verb === 'close') process.disconnect()
-  })
+  }
+  // A failure ends the process, which is what is to be seen.
+  process.on('message', asked => void answer(asked))
   process.send({ id: 0 })
 }
 

@@ -1,6 +1,7 @@
 import type { Cache } from './cache.ts'
 import { type Candidate, detect, givenStore, type Probe } from './detect.ts'
 import { createEngine } from './engine.ts'
+import { toMilliseconds } from './duration.ts'
 import { readSettings, type Settings } from './environment.ts'
 import { type AnyPolicy, type CacheOptions, numberOption } from './options.ts'
 import { openOutboxJournal } from './stores/file/outbox-journal.ts'
@@ -12,10 +13,14 @@ import { probeRedis, redisStore, type RedisStoreOptions } from './stores/redis/s
 
 /** How the configuration reaches Redis: a client, a URL, or host and port. */
 export function redisOptions(options: CacheOptions, settings: Settings): RedisStoreOptions {
-  if (options.redis !== undefined) return { client: options.redis as NonNullable<RedisStoreOptions['client']> }
-  if (settings.redisUrl.value !== undefined) return { url: settings.redisUrl.value }
+  const deadline = options.deadline === undefined ? {} : { deadline: toMilliseconds('deadline', options.deadline) }
+  if (options.redis !== undefined) {
+    return { ...deadline, client: options.redis as NonNullable<RedisStoreOptions['client']> }
+  }
+  if (settings.redisUrl.value !== undefined) return { ...deadline, url: settings.redisUrl.value }
   const { redisHost, redisPort, redisUsername, redisPassword, redisDb } = settings
   return {
+    ...deadline,
     connect: {
       host: redisHost.value,
       port: redisPort.value,

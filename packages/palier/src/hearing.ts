@@ -73,7 +73,11 @@ export async function listen(core: Core, tier: Tier, bus: Bus, hooks: HearingHoo
   } catch (error) {
     if (hooks.isOver()) return
     reportError(core, 'bus', error)
-    const again = core.clock.after(ATTACH_EVERY, () => void listen(core, tier, bus, hooks))
-    core.closed.signal.addEventListener('abort', again, { once: true })
+    const { signal } = core.closed
+    const cancel = core.clock.after(ATTACH_EVERY, () => {
+      signal.removeEventListener('abort', cancel)
+      void listen(core, tier, bus, hooks)
+    })
+    signal.addEventListener('abort', cancel, { once: true })
   }
 }

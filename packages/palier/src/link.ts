@@ -20,6 +20,8 @@ const TRIAL_KEY = 'palier:trial'
 const FIRST_TRIAL = 50
 const LAST_TRIAL = 1000
 
+type Kind = 'read' | 'write'
+
 export interface LinkHooks {
   /** The state changed; called after it did. */
   changed(state: LinkState, reason: string): void
@@ -54,6 +56,8 @@ export interface Link {
    * PALIER_STORE_FAILED when the store failed or is being left alone, with PALIER_STORE_REFUSED when it did not take a write.
    */
   call<T>(operation: (store: SharedStore) => Promise<T>): Promise<T>
+  /** `call` for what only reads: that it succeeds says nothing of a store that takes no writes. */
+  read<T>(operation: (store: SharedStore) => Promise<T>): Promise<T>
   /** `call` for what the store must be told: also while draining. */
   reach<T>(operation: (store: SharedStore) => Promise<T>): Promise<T>
   /** The first trial: at once. Resolves when it is known whether the store is up. */
@@ -68,7 +72,8 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
   let state: LinkState = 'open'
   let reason = 'not reached yet'
   let since = clock.wall()
-  let failures = 0
+  /** In a row, of reads and of all the rest apart: a store may do the one and not the other. */
+  let failures: Record<Kind, number> = { read: 0, write: 0 }
   let failedAt = Number.NEGATIVE_INFINITY
   let trials = 0
   let heardAt = clock.now()
@@ -93,7 +98,7 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
 
   const lose = (why: string): void => {
     losses++
-    failures = 0
+    failures = { read: 0, write: 0 }
     cancelBeat?.()
     cancelBeat = undefined
     if (closed) return
@@ -134,7 +139,7 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
       return
     }
     if (losses !== before || closed) return
-    failures = 0
+    failures = { read: 0, write: 0 }
     trials = 0
     become('up', 'the store answers')
     armBeat()
@@ -164,18 +169,18 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
   }
 
   /** Whether it answers at all: what a trial and a heartbeat ask. */
-  const ask = (): Promise<unknown> => watched(one => one.get(TRIAL_KEY), true)
+  const ask = (): Promise<unknown> => watched(one => one.get(TRIAL_KEY), 'read', true)
 
   /** A connection may be dead without having been closed: the next trial gets a new one. */
   const replaceSilent = (error: unknown): void => {
     if (error instanceof PalierError && error.code === 'PALIER_STORE_TIMEOUT' && !closed) store.reconnect?.()
   }
 
-  const failed = (error: PalierError): void => {
+  const failed = (kind: Kind, error: PalierError): void => {
     if (!usable()) return
-    failures++
     failedAt = clock.now()
-    if (failures >= FAILURES_TO_OPEN) {
+    failures[kind]++
+    if (failures.read + failures.write >= FAILURES_TO_OPEN) {
       lose(error.message)
       replaceSilent(error)
       return
@@ -185,12 +190,14 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
     ask().catch(() => undefined)
   }
 
-  const succeeded = (asked: boolean): void => {
+  const succeeded = (kind: Kind, asked: boolean): void => {
     heardAt = clock.now()
     // That it answers a question does not make up for a call that just failed.
     if (asked && clock.now() - failedAt < BEAT) return
-    failures = 0
-    if (state === 'suspect') become('up', 'the store answers')
+    failures[kind] = 0
+    // Without a further failure for a while nothing is held against it any more.
+    if (clock.now() - failedAt >= BEAT) failures = { read: 0, write: 0 }
+    if (state === 'suspect' && failures.read + failures.write === 0) become('up', 'the store answers')
   }
 
   const usable = (): boolean => !closed && (state === 'up' || state === 'suspect')
@@ -200,14 +207,14 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
     Promise.reject(new PalierError('PALIER_STORE_FAILED', `${store.name} is not used now: ${reason}`))
 
   function call<T>(operation: (store: SharedStore) => Promise<T>): Promise<T> {
-    return usable() ? watched(operation) : leftAlone()
+    return usable() ? watched(operation, 'write') : leftAlone()
   }
 
   /**
    * Only the first word counts: an answer after the deadline is no success, a failure after it no second one. An answer that
    * was on its way when the store was given up is none either: the server that gave it may no longer be the one that counts.
    */
-  function watched<T>(operation: (store: SharedStore) => Promise<T>, asked = false): Promise<T> {
+  function watched<T>(operation: (store: SharedStore) => Promise<T>, kind: Kind, asked = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const before = losses
       let over = false
@@ -222,7 +229,7 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
       const fail = (cause: unknown): void => {
         const error = cause instanceof PalierError ? cause : storeFailure(store, cause)
         // A refused write is an answer: reads go on, and the store is not to be left alone for it.
-        const verdict = error.code === 'PALIER_STORE_REFUSED' ? () => succeeded(asked) : () => failed(error)
+        const verdict = error.code === 'PALIER_STORE_REFUSED' ? () => succeeded(kind, asked) : () => failed(kind, error)
         if (end(verdict)) reject(error)
       }
       const wait = deadlines.begin(() => {
@@ -232,7 +239,7 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
       try {
         operation(store).then(value => {
           if (losses !== before && !over) fail(new Error(`its answer came after it was given up: ${reason}`))
-          else if (end(() => succeeded(asked))) resolve(value)
+          else if (end(() => succeeded(kind, asked))) resolve(value)
         }, fail)
       } catch (cause) {
         fail(cause)
@@ -271,7 +278,8 @@ export function createLink(clock: Clock, deadline: number, store: SharedStore, h
     usable,
     reachable,
     call,
-    reach: operation => (reachable() ? watched(operation) : leftAlone()),
+    read: operation => (usable() ? watched(operation, 'read') : leftAlone()),
+    reach: operation => (reachable() ? watched(operation, 'write') : leftAlone()),
     start: trial,
     lose,
     close() {

@@ -28,6 +28,7 @@ import { textList } from './options.ts'
 import { recordHead } from './record.ts'
 import { readValue } from './snapshot.ts'
 import type { StoredRecord } from './store.ts'
+import type { Verdict } from './tags.ts'
 
 /** What a factory is told, and what it may decide from its own result. */
 export interface FactoryContext {
@@ -320,12 +321,23 @@ interface Kept {
 
 const NOT_KEPT: Kept = { near: false, committed: false }
 
+/** Whether nothing has killed the entry since its load began. A stamp that was only doubted meanwhile is asked for again. */
+async function isAlive(core: Core, tier: Tier, target: Target, entry: Entry): Promise<boolean> {
+  const judge = (): Verdict => tier.stamps.judge(entry, target.type.name, target.key)
+  if (core.tier !== tier) return false
+  const verdict = judge()
+  if (verdict !== 'unknown') return verdict === 'alive'
+  try {
+    await tier.stamps.know(entry.stamps.map(stamp => stamp.name))
+  } catch (error) {
+    reportError(core, 'stamps', error, target)
+  }
+  return core.tier === tier && judge() === 'alive'
+}
+
 /** Keeps a loaded entry where that is right. */
 async function store(core: Core, target: Target, flight: Flight, built: Built, { tier, token }: Seat): Promise<Kept> {
-  const isAlive = (): boolean =>
-    core.tier === tier && tier.stamps.judge(built.entry, target.type.name, target.key) === 'alive'
-  // What is dead by now must not even reach the store: a sweep may have passed there already.
-  if (!built.sure || !isAlive()) return NOT_KEPT
+  if (!built.sure || !(await isAlive(core, tier, target, built.entry))) return NOT_KEPT
   let committed = false
   const { link } = tier
   if (token !== undefined && link !== undefined) {
@@ -339,7 +351,7 @@ async function store(core: Core, target: Target, flight: Flight, built: Built, {
       reportError(core, 'commit', error, target)
     }
   }
-  if (flight.detached || !isAlive()) return { near: false, committed }
+  if (!(await isAlive(core, tier, target, built.entry)) || flight.detached) return { near: false, committed }
   keepNear(core, target, built.entry)
   return { near: true, committed }
 }
@@ -364,7 +376,7 @@ export async function read(
   if (!link.usable() || outbox.hasKey(target.full, target.type.name)) return miss('store')
   try {
     const before = core.clock.now()
-    const record = await (batched ?? link.call(store => store.get(target.full)))
+    const record = await (batched ?? link.read(store => store.get(target.full)))
     core.sharedCounters.latency.add(core.clock.now() - before)
     if (record === undefined) return miss('absent')
     const reading = await fromRecord(core, target, record)

@@ -228,7 +228,7 @@ const nothing = (): Promise<void> => Promise.resolve()
 async function changePresent(core: Core, target: Target, decide: Change): Promise<boolean> {
   await core.settled
   const { link } = core.tier
-  if (link !== undefined && (await link.call(store => store.get(target.full))) === undefined) return false
+  if (link !== undefined && (await link.read(store => store.get(target.full))) === undefined) return false
   return change(core, target, decide, nothing)
 }
 

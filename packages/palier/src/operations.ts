@@ -229,7 +229,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     const { link } = core.tier
     if (link === undefined) return landed
     const unique = [...new Map(targets.map(at => [at.full, at])).values()]
-    const batch = link.call(store => store.getMany(unique.map(at => at.full)))
+    const batch = link.read(store => store.getMany(unique.map(at => at.full)))
     batch.catch((error: unknown) => reportError(core, 'getMany', error))
     const byKey = new Map<string, Promise<Landing>>()
     unique.forEach((at, i) => {

@@ -88,7 +88,7 @@ export function createStampStore(namespace: string, clock: Clock, link: Link): S
   return {
     async read(names) {
       const keys = names.map(keyOf)
-      const records = await link.call(store => store.getMany(keys))
+      const records = await link.read(store => store.getMany(keys))
       return Promise.all(
         names.map(async (name, i) => {
           const key = keys[i] ?? ''

@@ -43,7 +43,7 @@ interface Found {
 }
 
 async function sweepBatch(core: Core, tier: Tier, link: Link, keys: readonly string[]): Promise<void> {
-  const records = await link.call(store => store.getMany(keys))
+  const records = await link.read(store => store.getMany(keys))
   const found = records.flatMap((record): Found[] => {
     const head = record === undefined ? undefined : decodeRecord(record.bytes)
     return record === undefined || head === undefined ? [] : [{ bytes: record.bytes, head }]

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLayout } from '../../src/stores/file/layout.ts'
+import { openOutboxJournal } from '../../src/stores/file/outbox-journal.ts'
 import { freshDir, startWorker, tree, type Worker } from '../support/file-store.ts'
 import { until } from '../support/redis-server.ts'
 import { trace, type Tracing } from '../support/file-strace.ts'
@@ -249,4 +250,67 @@ test('in the thread pool the same errors have the same answers', async () => {
   await damaged.stop()
   expect(existsSync(pathOf('k'))).toBe(false)
   expect(await ask(worker, 'set k new', 'get k')).toEqual(['done', 'new'])
+})
+
+describe('the outbox journal', () => {
+  const startJournal = async (): Promise<Worker> => {
+    const worker = await startWorker('file-outbox-worker.ts', [dir, 'c'], { UV_THREADPOOL_SIZE: '1' })
+    workers.push(worker)
+    expect(await worker.ask('append k:before')).toBe('"done"')
+    return worker
+  }
+  const inherited = async (): Promise<readonly string[]> => {
+    const journal = openOutboxJournal({ dir, channel: 'c' })
+    const { lines } = await journal.inherit()
+    await journal.close()
+    return lines
+  }
+
+  test('EIO of fsync: the append fails, the file is left alone, and what follows is safe in another', async () => {
+    const worker = await startJournal()
+    const tracing = await inject(worker, 'fsync:error=EIO:when=1')
+    expect(await worker.ask('append k:failed')).toContain('the disk reports an error')
+    expect(await worker.ask('append k:after')).toBe('"done"')
+    await tracing.stop()
+    expect(tree(dir).filter(name => name.endsWith('.log'))).toHaveLength(2)
+    await worker.kill()
+    expect(await inherited()).toEqual(expect.arrayContaining(['k:before', 'k:after']))
+  })
+
+  test('EIO of fsync again and again: each append fails, and clear removes all files', async () => {
+    const worker = await startJournal()
+    const tracing = await inject(worker, 'fsync:error=EIO')
+    for (let i = 0; i < 3; i++) expect(await worker.ask(`append k:${i}`)).toContain('the disk reports an error')
+    await tracing.stop()
+    expect(await worker.ask('clear')).toBe('"done"')
+    expect(tree(dir).filter(name => name.endsWith('.log'))).toEqual([])
+  })
+
+  test('ESTALE of a write: the line goes into another file', async () => {
+    const worker = await startJournal()
+    const tracing = await inject(worker, 'pwrite64:error=ESTALE:when=1')
+    expect(await worker.ask('append k:after')).toBe('"done"')
+    await tracing.stop()
+    await worker.kill()
+    expect([...(await inherited())].sort()).toEqual(['k:after', 'k:before'])
+  })
+
+  test('EDQUOT of a write: the append is refused, nothing of it is read, and the next stands in the same file', async () => {
+    const worker = await startJournal()
+    const tracing = await inject(worker, 'pwrite64:error=EDQUOT:when=1')
+    expect(await worker.ask('append k:refused')).toContain('there is no room left')
+    expect(await worker.ask('append k:after')).toBe('"done"')
+    await tracing.stop()
+    expect(tree(dir).filter(name => name.endsWith('.log'))).toHaveLength(1)
+    await worker.kill()
+    expect(await inherited()).toEqual(['k:before', 'k:after'])
+  })
+
+  test('EMFILE that passes is waited for', async () => {
+    const worker = await startJournal()
+    expect(await worker.ask('clear')).toBe('"done"')
+    const tracing = await inject(worker, 'openat:error=EMFILE:when=1..3')
+    expect(await worker.ask('append k:after')).toBe('"done"')
+    await tracing.stop()
+  })
 })

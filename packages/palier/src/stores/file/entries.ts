@@ -104,19 +104,22 @@ export function createEntries(options: EntriesOptions): Entries {
 
   /** Pays for `bytes` around a write; `write` says whether it was done, and what it replaced is credited. */
   const paying = async (path: string, bytes: number, write: () => Promise<boolean>): Promise<boolean> => {
-    await pay(bytes)
-    let done = false
+    let owed = 0
     try {
+      // The ledger may be what finds the disk full.
+      await pay(bytes)
+      owed = bytes
       const old = await io().stat(path)
-      done = await write()
+      if (!(await write())) return false
+      owed = 0
       suspension.passed()
-      if (done && old?.isFile() === true) ledger.give(diskBytes(old.size), 1)
-      return done
+      if (old?.isFile() === true) ledger.give(diskBytes(old.size), 1)
+      return true
     } catch (error) {
       if (faultOf(error) === 'full') noteFull(error)
       throw error
     } finally {
-      if (!done) ledger.give(bytes, 1)
+      if (owed > 0) ledger.give(owed, 1)
     }
   }
 

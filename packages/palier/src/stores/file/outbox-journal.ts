@@ -51,6 +51,8 @@ interface OpenFile {
 
 /** Others would have to take the file over as often as this between two calls. */
 const ATTEMPTS = 8
+/** The last of the waits for a free handle, in milliseconds, each twice the one before. */
+const LONGEST_WAIT = 64
 
 /**
  * Opens nothing and throws for nothing but its options: the first call that needs the directory rejects if it cannot
@@ -145,15 +147,18 @@ function createWriter(dir: string, channel: string, witness: () => Promise<Witne
 
   const isOwn = (name: string): boolean => file?.path === `${channel}/${name}` || left.has(`${channel}/${name}`)
 
-  /** A directory that goes between being made and being written in is made again, once. */
+  /** A directory that goes between being made and being written in is made again, once; a handle is waited for. */
   const create = async (path: string): Promise<fs.FileHandle> => {
-    for (let again = false; ; again = true) {
+    let again = false
+    for (let wait = 1; ; wait *= 2) {
       try {
         await claim(dir)
         await makeDirectories(dir, channel)
         return await fs.open(path, CREATE_BOTH, FILE_MODE)
       } catch (error) {
-        if (again || !isErrno(error, 'ENOENT')) throw error
+        if (isErrno(error, 'ENOENT') && !again) again = true
+        else if (wait > LONGEST_WAIT || !isErrno(error, 'EMFILE', 'ENFILE', 'ENOMEM')) throw error
+        else await new Promise(resolve => void setTimeout(resolve, wait))
       }
     }
   }

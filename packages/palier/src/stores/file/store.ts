@@ -13,12 +13,14 @@ import { createLeases } from './lease.ts'
 import { createHidden } from './hidden.ts'
 import { createFileLimits } from './limits.ts'
 import { createFileLocks } from './lock.ts'
-import { createLedger, SWEEP_AT } from './ledger.ts'
+import { createLedger } from './ledger.ts'
+import { createOrder } from './order.ts'
 import type { Place } from './reader.ts'
 import { scanEntries } from './scan.ts'
 import { steadyIo } from './steady.ts'
 import { createSweeper } from './sweeper.ts'
 import { createTimes } from './times.ts'
+import { createUpkeep } from './upkeep.ts'
 
 /** What a file store reports beside its results. */
 export type FileEvent =
@@ -39,11 +41,6 @@ export interface FileStoreOptions {
   readonly onEvent?: (event: FileEvent) => void
 }
 
-const TICK = 60_000
-/** A count this old is made again, whoever made it: what expired is removed then. */
-const COUNT_AGE = 300_000
-/** Between two sweeps that refused writes ask for. */
-const SWEEP_PAUSE = 100
 /** Reads in flight at once where they go through the thread pool. */
 const READ_LANES = 16
 
@@ -66,13 +63,10 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   let opened: Opened | undefined
   let opening: Promise<Opened> | undefined
   let closed = false
-  let sweptAt = Number.NEGATIVE_INFINITY
-  let sweeping: Promise<unknown> | undefined
-  let cancelTick: (() => void) | undefined
   const io = (): FileIo => fileIo
   const report = (event: FileEvent): void => onEvent?.(event)
   const leases = createLeases({ io, layout, clock, times, coarse: () => opened?.coarse ?? false })
-  const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => sweepSoon(false) })
+  const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => upkeep.sweepSoon(false) })
   const sweeper = createSweeper({ io, layout, leases, ledger, clock, times, budget, turn, stopped: () => closed })
   const entries = createEntries({
     io,
@@ -85,10 +79,10 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     budget,
     reopen: () => reopen(),
     noteFault: (operation, cause) => noteFault(operation, cause),
-    makeRoom: () => sweepSoon(true),
+    makeRoom: () => upkeep.sweepSoon(true),
   })
-  /** The last change of an entry by this process: changes of one entry keep the order of their calls. */
-  const tails = new Map<string, Promise<unknown>>()
+  /** Changes of one entry by this process keep the order of their calls. */
+  const order = createOrder()
 
   const noteFault = (operation: string, cause: unknown): void => {
     report({ kind: 'fault', operation, fault: faultOf(cause), cause })
@@ -105,7 +99,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     if (opened === undefined) useIo(found.mode, found.network ? 'a network file system' : 'measured')
     opened = found
     if (found.fresh) await ledger.begin()
-    cancelTick ??= clock.after(TICK, tick)
+    upkeep.start()
     return found
   }
 
@@ -134,65 +128,30 @@ export function fileStore(options: FileStoreOptions): SharedStore {
 
   const limits = createFileLimits({ dir: layout.dir, clock, maxBytes: budget.bytes / 16, begin, reopen })
 
-  const sweep = async (pressed: boolean): Promise<Swept> => {
-    const running = sweeper.sweep(pressed)
-    sweeping = running
-    const swept = await running
-    sweptAt = clock.now()
-    if (swept !== undefined) {
+  const upkeep = createUpkeep({
+    clock,
+    budget,
+    ledger,
+    sweeper,
+    look() {
+      times.observe()
+      // The disk may have been slow for a while only, under somebody else's load.
+      if (opened?.mode === 'sync' && fileIo.mode === 'async' && isFast(layout)) useIo('sync', 'the disk is fast again')
+    },
+    swept(swept) {
       if (swept.evicted + swept.expired > 0) entries.roomMade()
       report({ kind: 'swept', swept })
-      return swept
-    }
-    const totals = await ledger.totals()
-    return { expired: 0, evicted: 0, debris: 0, entries: totals?.files ?? 0, bytes: totals?.bytes ?? 0 }
-  }
-
-  /** Each refused write asks for a sweep; while one runs, here or elsewhere, that is no reason for another. */
-  const sweepSoon = (pressed: boolean): void => {
-    if (closed || clock.now() - sweptAt < SWEEP_PAUSE) return
-    sweptAt = clock.now()
-    sweep(pressed).catch((error: unknown) => noteFault('sweep', error))
-  }
-
-  const tickNow = async (): Promise<void> => {
-    times.observe()
-    // The disk may have been slow for a while only, under somebody else's load.
-    if (opened?.mode === 'sync' && fileIo.mode === 'async' && isFast(layout)) useIo('sync', 'the disk is fast again')
-    await ledger.tick()
-    const totals = await ledger.totals()
-    const crowded =
-      totals === undefined || totals.bytes > budget.bytes * SWEEP_AT || totals.files > budget.files * SWEEP_AT
-    if (crowded || Math.abs(clock.wall() - totals.countedAt) > COUNT_AGE) await sweep(false)
-  }
-
-  const tick = (): void => {
-    if (closed) return
-    tickNow()
-      .catch((error: unknown) => noteFault('tick', error))
-      .finally(() => {
-        if (!closed) cancelTick = clock.after(TICK, tick)
-      })
-  }
+    },
+    noteFault: (operation, cause) => noteFault(operation, cause),
+  })
 
   const placeOf = (key: string): Place => ({ key, path: layout.entry(key) })
-
-  const inOrder = <T>({ path }: Place, change: () => Promise<T>): Promise<T> => {
-    const before = tails.get(path)
-    const mine = before === undefined ? change() : before.then(change, change)
-    tails.set(path, mine)
-    const forget = (): void => {
-      if (tails.get(path) === mine) tails.delete(path)
-    }
-    mine.then(forget, forget)
-    return mine
-  }
 
   /** Every operation on one key that changes something: in its turn, and with the one error callers see. */
   const change = async <T>(operation: string, key: string, run: (place: Place) => Promise<T>): Promise<T> => {
     const place = placeOf(key)
     try {
-      return await inOrder(place, async () => {
+      return await order.inOrder(place.path, async () => {
         const waiting = begin()
         if (waiting !== undefined) await waiting
         return twiceIfStale(() => run(place))
@@ -205,7 +164,8 @@ export function fileStore(options: FileStoreOptions): SharedStore {
 
   const get = async (key: string): Promise<StoredRecord | undefined> => {
     const place = placeOf(key)
-    if (tails.size > 0) await tails.get(place.path)?.catch(() => undefined)
+    const before = order.before(place.path)
+    if (before !== undefined) await before
     const waiting = begin()
     if (waiting !== undefined) await waiting
     const found = entries.read(place)
@@ -259,7 +219,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     },
     async sweep() {
       await begin()
-      return sweep(false)
+      return upkeep.sweep(false)
     },
     openBus: (channel): Bus =>
       openJournal({
@@ -275,9 +235,8 @@ export function fileStore(options: FileStoreOptions): SharedStore {
     async close() {
       if (closed) return
       closed = true
-      cancelTick?.()
       limits.close()
-      await Promise.allSettled([...tails.values(), sweeping])
+      await Promise.allSettled([order.settled(), upkeep.stop()])
       // An allowance that cannot be given back is found by the next count.
       if (opened !== undefined) await ledger.close().catch(() => undefined)
     },
