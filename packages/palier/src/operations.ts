@@ -168,10 +168,13 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
         const { flight, result } = launch(at, factory, anew ? 'anew' : 'missing')
         return awaitLanding(core, at, flight, result)
       }
-      const joinedIn = core.tier.stamps.epoch
+      const { stamps } = core.tier
+      const joinedIn = stamps.epoch
       const landing = await awaitLanding(core, at, joined, joined.result)
-      const late =
-        joined.late.length > 0 && joinedIn > joined.epoch && !core.tier.stamps.unchangedSince(joined.late, joined.epoch)
+      // In another tier nobody knows any more what changed in the one it began in.
+      const changed =
+        core.tier.stamps !== stamps || (joinedIn > joined.epoch && !stamps.unchangedSince(joined.late, joined.epoch))
+      const late = joined.late.length > 0 && changed
       if (!late) return landing
     }
   }
