@@ -8,6 +8,7 @@ import { machine } from '../surroundings.ts'
 import type { Facts } from '../table.ts'
 import { CONTESTANTS } from './contestants.ts'
 import { type Fault, FAULTS } from './faults.ts'
+import { writeFigures } from './figures.ts'
 import { BUDGETS, bootFacts, faultFacts, impossible } from './judge.ts'
 import { outagePage } from './page.ts'
 import { bootWithout, underFault } from './scenario.ts'
@@ -79,6 +80,7 @@ if (positionals.length === 0 && values.only === undefined && values.keep) {
   const saved = { table: 'outage', title: 'Outage', machine: before, seconds, budgets: BUDGETS, facts: all }
   writeFileSync(join(results, 'outage.json'), `${JSON.stringify(saved, null, 1)}\n`)
   writeFileSync(join(results, 'outage.md'), outagePage(saved, contestants))
+  writeFigures(join(results, '..', '..', 'docs', 'guarantees.md'), before, all)
 }
 const missed = all.flatMap(({ name, verdicts }) => verdicts.filter(({ met }) => !met).map(one => ({ name, ...one })))
 for (const { name, text, figure } of missed) console.error(`FAILED ${name}: ${text}: ${figure}`)
