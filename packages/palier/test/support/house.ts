@@ -12,7 +12,7 @@ export interface Disk {
   open(): FaultyStore
 }
 
-export function disk(clock: ManualClock): Disk {
+function disk(clock: ManualClock): Disk {
   const backing = memoryStore({ clock })
   const opened: FaultyStore[] = []
   let closed = 0
