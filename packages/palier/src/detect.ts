@@ -37,6 +37,8 @@ export interface Place {
   readonly wanted: boolean
   /** The cache closes the store. */
   readonly owned: boolean
+  /** Why it could not be used when it was looked for. */
+  readonly refused?: string
   /** Opened already, because it was chosen. */
   readonly opened?: { readonly store: SharedStore | undefined }
   /** Opens it as it is: it may not answer yet. Undefined for memory, where nothing is shared. */
@@ -93,7 +95,10 @@ export async function detect(
       continue
     }
     trace.push({ backend, outcome: 'chosen', why: found.detail, ms })
-    const places = inQuestion.map(placeOf)
+    const places = inQuestion.map(one => {
+      const why = trace.find(step => step.backend === one.backend && step.outcome === 'refused')?.why
+      return { ...placeOf(one), ...(why !== undefined && { refused: why }) }
+    })
     places[i] = { ...placeOf(candidate), opened: { store: found.store } }
     const fellBack = choice !== 'auto' && backend !== choice
     return { backend, why: sentence(trace), trace, places, chosen: i, store: found.store, fellBack }

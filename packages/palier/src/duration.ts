@@ -30,14 +30,17 @@ function parse(text: string): number {
 export interface DurationBounds {
   /** Smallest value allowed; 1 unless said. */
   readonly min?: number
+  /** Largest value allowed; ten years unless said. */
+  readonly max?: number
 }
 
 /** The duration in whole milliseconds; throws PALIER_BAD_OPTION naming the option for anything that is not one. */
 export function toMilliseconds(name: string, value: unknown, bounds: DurationBounds = {}): number {
-  const min = bounds.min ?? 1
+  const { min = 1, max = LONGEST } = bounds
   const ms = typeof value === 'string' ? parse(value.trim()) : value
-  if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < min || ms > LONGEST) {
-    const expected = `a whole number of milliseconds from ${min} to ${LONGEST} (ten years), or a text such as '5m'`
+  if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < min || ms > max) {
+    const most = max === LONGEST ? `${max} (ten years)` : max
+    const expected = `a whole number of milliseconds from ${min} to ${most}, or a text such as '5m'`
     throw badOption(name, expected, value)
   }
   return ms

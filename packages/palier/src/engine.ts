@@ -54,6 +54,9 @@ const LOOK_EVERY = 1000
 /** How often the stamps are read again: often enough to be among what a store used last. */
 const TEND_EVERY = 300_000
 
+/** A caller waits for it: longer is no bound. */
+const LONGEST_WAIT = 60_000
+
 const STRONG: ReadonlySet<string> = new Set()
 
 function outageLimits(options: OutageOptions = {}): OutageLimits {
@@ -86,8 +89,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     maxBytes: numberOption('maxValueBytes', options.maxValueBytes ?? 16 * 2 ** 20, 1, 2 ** 29),
     maxDepth: 200,
   }
-  const deadline = toMilliseconds('deadline', options.deadline ?? 250)
-  const budget = toMilliseconds('detectBudget', options.detectBudget ?? 750)
+  const deadline = toMilliseconds('deadline', options.deadline ?? 250, { max: LONGEST_WAIT })
+  const budget = toMilliseconds('detectBudget', options.detectBudget ?? 750, { max: LONGEST_WAIT })
   const events = createEvents(namespace)
   const nearCounters = new TierCounters('near')
   const sharedCounters = new TierCounters('shared')

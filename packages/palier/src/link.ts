@@ -27,6 +27,8 @@ export interface LinkHooks {
   changed(state: LinkState, reason: string): void
   /** The store answers again: what must happen before it is read, through `reach`. Rejects if it could not be done. */
   recover(): Promise<void>
+  /** Why the store is not in use yet. */
+  readonly refused?: string | undefined
   /** False when another server has taken the store's place. Rejects when it could not be asked. */
   isSameServer(): Promise<boolean>
 }
@@ -70,7 +72,7 @@ export interface Link {
 
 export function createLink(clock: Clock, deadline: number, store: SharedStore, hooks: LinkHooks): Link {
   let state: LinkState = 'open'
-  let reason = 'not reached yet'
+  let reason = hooks.refused ?? 'not reached yet'
   let since = clock.wall()
   /** In a row, of reads and of all the rest apart: a store may do the one and not the other. */
   let failures: Record<Kind, number> = { read: 0, write: 0 }

@@ -129,9 +129,9 @@ export interface CacheOptions<T extends Readonly<Record<string, AnyPolicy>> = Re
   readonly maxValueBytes?: number
   /** Prefixes besides the built-in ones that no key, pattern or namespace may reach. */
   readonly protect?: readonly string[]
-  /** How long one call to a shared store may take. Default 250 ms. */
+  /** How long one call to a shared store may take, at most a minute. Default 250 ms. */
   readonly deadline?: Duration
-  /** How long the search for a backend may take in all. Default 750 ms. */
+  /** How long the search for a backend may take in all, at most a minute. Default 750 ms. */
   readonly detectBudget?: Duration
   /** Errors and changes of state, a line each; false: none. Default `console`. */
   readonly logger?: Logger | false

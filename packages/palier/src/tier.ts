@@ -82,6 +82,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
       : createLink(clock, deadline, store, {
           recover,
           isSameServer,
+          refused: place.refused,
           changed(state, reason) {
             if (state === 'open') recents.freeze(confirmedAt)
             if (state === 'up') recents.thaw()

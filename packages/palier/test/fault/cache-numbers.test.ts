@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createCache } from '../../src/index.ts'
 import type { CacheOptions } from '../../src/index.ts'
 import { faultRoom, NEVER, onRedis } from '../support/fault-room.ts'
 import { until } from '../support/redis-server.ts'
@@ -84,14 +85,23 @@ describe.each(BACKENDS)('on $name', backend => {
     }
   })
 
+  test('a deadline that is no bound is refused', async () => {
+    for (const time of LONG) {
+      await expect((async () => createCache({ deadline: time, logger: false }))()).rejects.toThrow(
+        /^deadline: expected/,
+      )
+      await expect((async () => createCache({ detectBudget: time, logger: false }))()).rejects.toThrow(
+        /^detectBudget: expected/,
+      )
+    }
+  })
+
   test('the longest times of an outage and of a type are kept too', async () => {
     for (const time of LONG) {
       const cache = await room.cache({
         ...(await backend.options()),
         outage: { ttl: time, serveFor: time },
         defaults: { ttl: time, near: time, throttle: time, hardTimeout: time, softTimeout: time },
-        deadline: time,
-        detectBudget: time,
       })
       expect(await cache.getOrSet('key', () => 'value')).toBe('value')
       expect(await cache.get('key')).toBe('value')
