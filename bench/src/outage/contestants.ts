@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import KeyvRedis from '@keyv/redis'
 import { BentoCache, bentostore } from 'bentocache'
@@ -12,7 +12,7 @@ import { createClient } from 'redis'
 
 export interface Place {
   readonly redisUrl: string
-  /** A directory of this process alone, as on a machine of its own. */
+  /** A directory of this process alone, as on a machine of its own, unless the contestant shares one. */
   readonly dir: string
 }
 
@@ -32,6 +32,8 @@ export interface Session {
 export interface OutageContestant {
   readonly name: string
   readonly package: string
+  /** Both processes have the same directory, as on one host. */
+  readonly sharesDirectory?: true
   readonly note: string
   /** Resolves as soon as the contestant takes calls. */
   open(place: Place): Promise<Session>
@@ -42,12 +44,16 @@ const TTL_SECONDS = 300
 /** One turn of the event loop. */
 const idleTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-/** A look for a file that is not there, and the writing of one in its place, as `files` of this bench has it. */
+/** The system calls of one load that one process of several makes: a look, a lease taken, a file put in place, the lease gone. */
 async function bareFiles(dir: string): Promise<void> {
   const file = join(dir, randomUUID())
   await readFile(file).catch(() => undefined)
-  await writeFile(`${file}.tmp`, 'v1')
-  await rename(`${file}.tmp`, file)
+  await mkdir(`${file}.c`)
+  await writeFile(`${file}.c/ticket`, '')
+  await rename(`${file}.c`, `${file}.l`)
+  await writeFile(`${file}.t`, 'v1')
+  await rename(`${file}.t`, file)
+  await rm(`${file}.l`, { recursive: true })
 }
 
 const ioredis: OutageContestant = {
@@ -149,15 +155,25 @@ async function openPalier(namespace: string, place: Place, control: () => Promis
   }
 }
 
-const palier: OutageContestant = {
-  name: 'palier',
+async function openWithDirectory(namespace: string, place: Place): Promise<Session> {
+  const beside = `${place.dir}-control-${process.pid}`
+  await mkdir(beside, { recursive: true })
+  return openPalier(namespace, place, () => bareFiles(beside))
+}
+
+const palierOneHost: OutageContestant = {
+  name: 'palier, one host',
+  package: 'palier',
+  note: 'memory, Redis, and a directory of both processes to fall back to',
+  sharesDirectory: true,
+  open: place => openWithDirectory('outage-one', place),
+}
+
+const palierTwoHosts: OutageContestant = {
+  name: 'palier, two hosts',
   package: 'palier',
   note: 'memory, Redis, and a directory of each process to fall back to',
-  async open(place) {
-    const beside = `${place.dir}-control`
-    await mkdir(beside, { recursive: true })
-    return openPalier('outage', place, () => bareFiles(beside))
-  },
+  open: place => openWithDirectory('outage-two', place),
 }
 
 const palierWithoutDirectory: OutageContestant = {
@@ -173,6 +189,7 @@ export const CONTESTANTS: readonly OutageContestant[] = [
   nodeRedis,
   bento,
   cacheable,
-  palier,
+  palierOneHost,
+  palierTwoHosts,
   palierWithoutDirectory,
 ]

@@ -33,10 +33,10 @@ Written by \`npm run outage -w bench\`; do not edit. ${machine.date} UTC, Node $
 
 Everybody at their defaults, set up as their own documentation shows, all at the same time under the same fault, each in
 two processes of its own. The budgets are Palier's, and a run that misses one of them fails. The control is made in the
-same process between the calls, to know what the machine adds just then: a look for a file and the writing of one, bare,
-where Palier falls back to a directory; an idle turn of the event loop otherwise.
+same process between the calls, to know what the machine adds just then: the bare system calls of a load
+under a lease where Palier falls back to a directory; an idle turn of the event loop otherwise.
 
-B may meet Redis again before A does, and then finds what A has not yet been able to delete: counted up to 1500 ms after
+On another host B may meet Redis again before A does, and then finds what A has not yet been able to delete: counted up to 1500 ms after
 the heal, with the time of the last such read. A client whose delete is rejected has at least said so.`
   return `${[
     preface,

@@ -60,7 +60,7 @@ interface Stage {
 }
 
 async function member(stage: Stage, contestant: OutageContestant, redisUrl: string): Promise<Member> {
-  const dir = join(stage.dir, String(stage.members.length))
+  const dir = join(stage.dir, contestant.sharesDirectory === true ? 'shared' : String(stage.members.length))
   const one = await startMember({ contestant: contestant.name, place: { redisUrl, dir } })
   stage.members.push(one)
   return one
