@@ -28,6 +28,8 @@ const SKEW = 60_000
 /** What a time server corrects in one go, and what reading two clocks one after the other makes of it. */
 const CORRECTION = 1_000
 const REMEMBERED = 8
+/** Times of files are as coarse as this, and ours as a millisecond: what happened in the moment of a look was before it. */
+const COARSE = 5
 
 export function createTimes(clock: Clock): Times {
   let offset = clock.wall() - clock.now()
@@ -43,7 +45,7 @@ export function createTimes(clock: Clock): Times {
     if (Math.abs(by) > CORRECTION) {
       if (by < 0) turnedBackAt = now
       // Turned back together with the system's own, the times of files from before and after cannot be told apart.
-      if (system >= seenAt) turns.push({ before: seenAt, by })
+      if (system >= seenAt) turns.push({ before: Math.min(seenAt + COARSE, system), by })
       if (turns.length > REMEMBERED) turns.shift()
     }
     offset = wall - now
