@@ -9,7 +9,7 @@ const STEPS = [
   ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
   ['format', 'biome', ['format', '.']],
   ['unused', 'knip', ['--no-progress', '--no-config-hints']],
-  ['package', 'publint', ['--strict', join('packages', 'palier')]],
+  ...['palier', 'http', 'console'].map(name => [`package ${name}`, 'publint', ['--strict', join('packages', name)]]),
 ]
 
 /** Prints the name of a step, its outcome and its duration around what it does. */

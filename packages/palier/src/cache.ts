@@ -1,4 +1,6 @@
 import type { Cached } from './cached.ts'
+import type { Counter, CounterOptions } from './counter.ts'
+import type { Documents } from './documents.ts'
 import type { Backend, TraceStep } from './detect.ts'
 import type { Setting } from './environment.ts'
 import type { EventName, HealthState, Listener } from './events.ts'
@@ -6,6 +8,8 @@ import type { Receipt } from './invalidate.ts'
 import type { LinkState } from './link.ts'
 import type { Limiter, LimiterOptions } from './limiter.ts'
 import type { Lock, LockOptions } from './lock.ts'
+import type { Once } from './once.ts'
+import type { Operator } from './operator.ts'
 import type { AnyPolicy, ReadyType, ValueOf } from './options.ts'
 import type { Stats } from './stats.ts'
 import type { Verbs } from './verbs.ts'
@@ -58,6 +62,8 @@ export type Policies = Readonly<Record<string, AnyPolicy>>
 
 /** What `createCache` gives. The verbs on it use the default type, whose keys never meet those of another. */
 export interface Cache<T extends Policies = Policies> extends Verbs<unknown> {
+  /** 16 hexadecimal digits, random: every record says which cache wrote it. */
+  readonly id: string
   type<N extends (keyof T & string) | ReadyType>(name: N): TypedCache<N extends keyof T ? ValueOf<T[N]> : unknown>
   /** Deletes every entry that carries the tag. One write, however many entries. */
   deleteByTag(tag: string): Promise<Receipt>
@@ -76,6 +82,21 @@ export interface Cache<T extends Policies = Policies> extends Verbs<unknown> {
   withLock<R>(name: string, options: LockOptions, run: (lock: Lock) => R | Promise<R>): Promise<R>
   /** Limits how often something may happen, in all processes that share the backend. Limiters of one name and window share their counts. */
   limiter(name: string, options: LimiterOptions): Limiter
+  /** Counts how often something happened, in fixed windows, in all processes that share the backend. Counters of one name share their counts. */
+  counter(name: string, options: CounterOptions): Counter
+  /**
+   * Runs a scheduled job for one occurrence (14:00 of today, say) in one process of all that share the backend, and tells
+   * whether it ran here. An occurrence is claimed once: one whose run failed, or whose process died, is not run again.
+   * Rejects with the error of `run`, with PALIER_BAD_OPTION, PALIER_BAD_KEY, PALIER_CLOSED.
+   */
+  readonly once: Once
+  /**
+   * State of the application in the backend, by a name of its own: read strictly, changed by compare and set, reached by no
+   * clear. Throws PALIER_BAD_KEY for a name that is none, PALIER_CLOSED.
+   */
+  documents<V>(name: string): Documents<V>
+  /** For the people who look after a running cache: what the console and the management API are made of. */
+  readonly operator: Operator
   readonly cached: Cached
   on<N extends EventName>(name: N, listener: Listener<N>): () => void
   stats(): Stats

@@ -54,6 +54,8 @@ export interface Tier {
 /** Everything the parts of one cache share. */
 export interface Core {
   readonly namespace: string
+  /** 16 random hexadecimal digits: which cache wrote a record. */
+  readonly id: string
   readonly enabled: boolean
   readonly clock: Clock
   readonly codec: Codec
@@ -68,6 +70,8 @@ export interface Core {
   readonly nearCounters: TierCounters
   readonly sharedCounters: TierCounters
   readonly types: ReadonlyMap<string, TypeState>
+  /** Stamps that an undo may bring back, by name: sweeps leave what carries them. */
+  readonly held: Map<string, Set<string>>
   /** What is read and written now: the home tier or, while that is out, the next best. */
   tier: Tier
   /** The tier whose word counts: what it has acknowledged is done. */
@@ -79,11 +83,15 @@ export interface Core {
   /** Where what waits outlives the process; none without a directory. */
   journal: Journal | undefined
   closed: AbortController
+  /** Asks the backend, if it can be asked, what operators have changed of the policies; a failure is an event. */
+  loadPolicies(): void
 }
 
 export interface TypeState {
   readonly name: string
-  readonly policy: Policy
+  /** As the code declares it, or as an operator has changed it. */
+  policy: Policy
+  readonly declared: Policy
   readonly counters: TypeCounters
   /** Entries without a subject, by key; and those of a subject, by id. Two spaces, so the two never meet. */
   readonly space: NearSpace<Entry>
@@ -196,9 +204,9 @@ export async function learnStamps(core: Core, target: Target): Promise<boolean> 
   }
 }
 
-/** The value of an entry for one reader: the frozen one itself, or a copy of its own. */
-export function valueOf(entry: Entry): unknown {
-  return entry.plain ? entry.value : readValue(entry)
+/** The value of an entry for one reader: the frozen one itself, or a copy of its own, unless the reader wants what is kept. */
+export function valueOf(entry: Entry, share = false): unknown {
+  return entry.plain || share ? entry.value : readValue(entry)
 }
 
 export interface NewEntry {
@@ -256,7 +264,7 @@ export async function toRecord(core: Core, target: Target, from: NewEntry): Prom
   const encoded = await core.codec.encode(from.snapshot, { compressAbove: target.policy.compress })
   const { captured, ttl, grace, cost } = from
   const createdAt = core.clock.wall() - (core.clock.now() - from.loadedAt)
-  const head = { key: target.full, createdAt, ttl, grace, cost, ...captured }
+  const head = { key: target.full, createdAt, ttl, grace, cost, writer: core.id, ...captured }
   return encodeRecord({ ...head, form: encoded.form, size: encoded.size }, encoded.payload)
 }
 

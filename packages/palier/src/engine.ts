@@ -3,6 +3,9 @@ import type { Bus } from './bus.ts'
 import { createCached } from './cached.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createCodec } from './codec.ts'
+import { createCounter } from './counter.ts'
+import { createDocuments } from './document-store.ts'
+import type { Documents } from './documents.ts'
 import { type Core, reportError } from './core.ts'
 import type { Detection, Given } from './detect.ts'
 import { toMilliseconds } from './duration.ts'
@@ -13,19 +16,21 @@ import { createEvents, type HealthState } from './events.ts'
 import { createLocalTier, createTiers, type OutageLimits } from './failover.ts'
 import { createFlights } from './flight.ts'
 import { createGuardRoom } from './guarding.ts'
-import type { Guards } from './guard-room.ts'
 import { type Health, healthOf, tierStatuses, WARM_FOR } from './health.ts'
 import { forgetNearTier } from './hearing.ts'
 import { addPattern, type Receipt, renewStamps, sweepTiers } from './invalidate.ts'
 import type { Journal } from './journal.ts'
+import { randomHex } from './lease.ts'
 import { checkName, checkUnprotected, NAMESPACE, PROTECTED_PREFIXES, tagStamp, typeStamp } from './key.ts'
 import { createLimiter } from './limiter.ts'
 import { createLockDoor } from './lock.ts'
 import { attachLogger } from './log.ts'
+import { createOnce } from './once.ts'
+import { createOperator } from './operate.ts'
 import { createVerbs } from './operations.ts'
 import { type CacheOptions, numberOption, type OutageOptions, textList } from './options.ts'
 import { type Stats, summary, TierCounters } from './stats.ts'
-import type { NearStore } from './store.ts'
+import type { NearStore, SharedStore } from './store.ts'
 import { createTypes, typeOfSpace } from './types.ts'
 import type { ManagedTier } from './tier.ts'
 import type { Cache, Policies, Status, TypedCache } from './cache.ts'
@@ -41,8 +46,8 @@ export interface Surroundings {
   }): NearStore<Entry>
   /** Finds the backend; never rejects. */
   discover(clock: Clock, budget: number): Promise<Detection | Given>
-  /** Locks and limits of this process, for when nothing is shared. */
-  memoryGuards(clock: Clock): Guards
+  /** A store of this process alone: locks, limits and documents where nothing is shared. */
+  memoryRoom(clock: Clock): SharedStore
   /** Where invalidations that wait outlive the process; absent without a directory. */
   openJournal?(namespace: string, clock: Clock): Journal
   /** Parts of the protocol that are switched off, to show that each is needed: for the simulator alone. */
@@ -123,6 +128,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
 
   const parts = {
     namespace,
+    id: randomHex(8),
     enabled: settings.enabled.value,
     clock,
     codec: createCodec(limits),
@@ -136,10 +142,14 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     nearCounters,
     sharedCounters,
     types,
+    held: new Map<string, Set<string>>(),
     opened: [],
     longest: Number.POSITIVE_INFINITY,
     journal: undefined,
     closed: new AbortController(),
+    loadPolicies() {
+      if (core.enabled && core.home.link?.usable() === true) void desk.policies.load()
+    },
   }
   const { core, local } = withTier(parts, without)
   // Whatever runs behind listens to it while it runs, and there may be much of that.
@@ -152,6 +162,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     changed: tellState,
     returned() {
       warmUntil = clock.now() + WARM_FOR
+      core.loadPolicies()
     },
   })
   const detachLogger = attachLogger(events, options.logger ?? console, clock)
@@ -298,6 +309,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     if (link?.usable() === true) await outbox.drain().catch(() => undefined)
     cancelLook?.()
     cancelTend?.()
+    desk.close()
     detachLogger()
     forgetNearTier(core)
     near.close()
@@ -311,15 +323,21 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     .finally(() => {
       isSettled = true
       settle()
+      core.loadPolicies()
       tellState()
     })
 
-  const room = createGuardRoom(core, around.memoryGuards(clock), deadline, () => busOf(core.home)?.peers() ?? 1)
+  const memory = around.memoryRoom(clock)
+  const room = createGuardRoom(core, memory, deadline, () => busOf(core.home)?.peers() ?? 1)
   const door = createLockDoor(room)
+  const once = createOnce(room, door)
+  const documentsOf = <V>(name: string): Documents<V> => createDocuments<V>(core, memory, deadline, name)
+  const desk = createOperator(core, documentsOf)
   const plain = verbs.get('')
   if (plain === undefined) throw new TypeError('the default type is missing')
   const cache: Cache<T> = {
     ...plain,
+    id: core.id,
     type: typed,
     async deleteByTag(tag) {
       checkName('tag', tag)
@@ -344,7 +362,11 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     },
     lock: async (name, lockOptions) => (checkOpen(), door.lock(name, lockOptions)),
     withLock: async (name, lockOptions, run) => (checkOpen(), door.withLock(name, lockOptions, run)),
+    once: async (name, occurrence, run, onceOptions) => (checkOpen(), once(name, occurrence, run, onceOptions)),
+    documents: name => (checkOpen(), documentsOf(name)),
+    operator: desk.operator,
     limiter: (name, limiterOptions) => (checkOpen(), createLimiter(room, name, limiterOptions)),
+    counter: (name, counterOptions) => (checkOpen(), createCounter(room, name, counterOptions)),
     cached: createCached(type => (type === undefined ? plain : typed(type))),
     on: (name, listener) => events.on(name, listener),
     stats,

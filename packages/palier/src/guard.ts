@@ -33,10 +33,35 @@ export interface Decision {
   readonly retryAfter: number
 }
 
-/** Rate limits by key: a sliding window of two counters, so that the state of a key has a fixed size and always expires. */
+/** What was counted under a key since its window began. */
+export interface Counted {
+  readonly count: number
+  /** Milliseconds until the window ends and the count is 0 again; 0 when nothing was counted. */
+  readonly resetAfter: number
+}
+
+/** What counting above a number costs. */
+export interface Penalty {
+  /** Each count that leaves more than this lets the window begin anew. */
+  readonly above: number
+  /** How many times as long each such window is as the one before; the first one has the usual length. */
+  readonly growth: 1 | 2
+}
+
+/** Rate limits by key. The state of a key has a fixed size and always expires. */
 export interface Limits {
-  /** Takes `cost` if that stays within the rate; what is denied does not count. */
+  /**
+   * A sliding window of two counters. Takes `cost` if that stays within the rate; what is denied does not count. The keys
+   * of `take` and of `count` never meet.
+   */
   take(key: string, rate: Rate, cost: number): Promise<Decision>
-  /** Forgets what was taken under the key. */
+  /**
+   * A fixed window of `window` milliseconds that begins with the first count under an empty key. Adds `cost`, without a
+   * limit, and tells the sum: a `cost` of 0 only looks; one below 0 takes back, never below 0 nor what was never counted.
+   * A window keeps the length it began with. With a `penalty` a cost above 0 that leaves `above + n` lets it begin anew
+   * for `window * growth ** (n - 1)` milliseconds, at most ten years.
+   */
+  count(key: string, window: number, cost: number, penalty?: Penalty): Promise<Counted>
+  /** Forgets what was taken and counted under the key. */
   reset(key: string): Promise<void>
 }

@@ -48,6 +48,7 @@ function sweepRules(core: Core, tier: Tier): void {
 function hear(core: Core, tier: Tier, text: string): void {
   const message = decodeMessage(text)
   if (message === undefined || message.kind === 'flush') forgetEverything(core, tier)
+  else if (message.kind === 'policies') core.loadPolicies()
   else if (message.kind === 'made') tier.stamps.forgetKnown(message.names)
   else if (message.kind === 'stamps') {
     tier.stamps.forget(message.names)

@@ -69,6 +69,11 @@ export function stampKey(namespace: string, name: string): string {
   return `${part(namespace)}:s:${name}`
 }
 
+/** What a shared store knows a document by; never equal to the key of an entry or a stamp. */
+export function documentKey(namespace: string, name: string, id: string): string {
+  return `${part(namespace)}:d:${part(name)}:${id}`
+}
+
 /**
  * The name of an entry inside its type: the subject it belongs to, then the key. Entries without a subject and
  * entries of one can never meet, whatever the texts are.

@@ -6,10 +6,12 @@ export type Message =
   | { readonly kind: 'stamps'; readonly names: readonly string[] }
   /** These stamps were made anew because the store had lost them. */
   | { readonly kind: 'made'; readonly names: readonly string[] }
+  /** An operator has changed the policies of types. */
+  | { readonly kind: 'policies'; readonly names: readonly string[] }
   /** Something could not be told at its time: forget everything. */
   | { readonly kind: 'flush'; readonly names: readonly string[] }
 
-const KINDS: readonly Message['kind'][] = ['keys', 'stamps', 'made', 'flush']
+const KINDS: readonly Message['kind'][] = ['keys', 'stamps', 'made', 'policies', 'flush']
 
 export function encodeMessage(message: Message): string {
   return JSON.stringify([message.kind, ...message.names])

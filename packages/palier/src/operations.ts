@@ -30,9 +30,10 @@ const STAMP_TRIES = 3
 
 /** The verbs of one type: the checks, the hot path, and what is counted; the work itself is in load.ts and mutate.ts. */
 export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
-  const { counters, space, policy } = type
+  const { counters, space } = type
   const { clock, nearCounters, events } = core
-  const scoped = policy.scope !== 'public'
+  const { scope } = type.policy
+  const scoped = scope !== 'public'
   let sampled = 0
 
   function open(): void {
@@ -44,10 +45,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     checkName('key', key)
     checkUnprotected('key', logicalKey(type.name, key), core.protect)
     const subject = options?.subject
-    if (scoped) checkName(`subject (entries of type "${type.name}" belong to a ${policy.scope})`, subject)
+    if (scoped) checkName(`subject (entries of type "${type.name}" belong to a ${scope})`, subject)
     else if (subject !== undefined)
       throw badOption('subject', `none: entries of type "${type.name}" are public`, subject)
-    return createTarget(core, type, key, subject, entryId(key, subject), callPolicy(policy, options))
+    return createTarget(core, type, key, subject, entryId(key, subject), callPolicy(type.policy, options))
   }
 
   function countHit(key: string, tier: string): void {
@@ -114,12 +115,12 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     return valueOf(landing.entry)
   }
 
-  function describe(landing: Landing): Fetched<unknown> {
+  function describe(landing: Landing, share: boolean): Fetched<unknown> {
     const { entry, outcome, tier } = landing
     if (entry === undefined) return { value: landing.raw, outcome, tier, age: 0, ttl: 0 }
     const now = clock.now()
     const age = Math.max(0, Math.round(now - entry.loadedAt))
-    return { value: valueOf(entry), outcome, tier, age, ttl: Math.max(0, Math.round(entry.freshUntil - now)) }
+    return { value: valueOf(entry, share), outcome, tier, age, ttl: Math.max(0, Math.round(entry.freshUntil - now)) }
   }
 
   function launch(at: Target, factory: Factory<unknown>, mode: LoadMode): { flight: Flight; result: Promise<Landing> } {
@@ -188,7 +189,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
 
   async function obtainValue(at: Target, factory: Factory<unknown>, anew: boolean): Promise<unknown> {
     const { entry, raw } = settle(at, await obtain(at, factory, anew))
-    return entry === undefined ? raw : valueOf(entry)
+    return entry === undefined ? raw : valueOf(entry, at.policy.share)
   }
 
   async function getMany(keys: readonly string[], options: ReadOptions | undefined): Promise<unknown[]> {
@@ -293,7 +294,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
         : { entry: near, raw: undefined, outcome: 'hit', tier: 'near', reason: 'absent' }
     const { entry } = landing
     if (entry === undefined) return undefined
-    const { value, age, ttl } = describe(landing)
+    const { value, age, ttl } = describe(landing, at.policy.share)
     const tags = entry.stamps.filter(stamp => stamp.name.startsWith('g:')).map(stamp => stamp.name.slice(2))
     return { value, state: fresh(entry) ? 'fresh' : 'stale', tier: landing.tier, age, ttl, tags }
   }
@@ -323,7 +324,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     fetch: (key, factory, options) =>
       attempt(async () => {
         const at = target(key, options)
-        return describe(settle(at, await obtain(at, checkFactory(factory), options?.fresh === true)))
+        return describe(settle(at, await obtain(at, checkFactory(factory), options?.fresh === true)), at.policy.share)
       }) as Promise<never>,
     getOrSetMany: (keys, factory, options) =>
       attempt(() => getOrSetMany(keys, checkFactory(factory), options)) as Promise<never[]>,

@@ -64,6 +64,8 @@ export interface CallOptions {
   readonly hardTimeout?: Duration
   /** Pass over what is stored and load anew. */
   readonly fresh?: boolean
+  /** True: readers get the very value that is kept instead of a copy of their own, and promise not to change it. */
+  readonly share?: boolean
 }
 
 export type BackendChoice = 'auto' | 'redis' | 'filesystem' | 'memory'
@@ -80,6 +82,10 @@ export interface FileOptions {
   readonly maxBytes?: number
   /** Default 50,000. */
   readonly maxFiles?: number
+  /** False: what is alive is never taken away for room; a write that finds none is refused instead. Default true. */
+  readonly evict?: boolean
+  /** True: a write has reached the disk, its directory too, before it is acknowledged. Default false. */
+  readonly durable?: boolean
 }
 
 /** What a cache does while its backend is out. */
@@ -153,6 +159,8 @@ export interface Policy {
   readonly early: number
   readonly compress: number | false
   readonly near: number | false
+  /** Readers get the kept value itself. */
+  readonly share: boolean
 }
 
 const DEFAULT_POLICY: Policy = {
@@ -169,6 +177,7 @@ const DEFAULT_POLICY: Policy = {
   early: 1,
   compress: 1024,
   near: Number.MAX_SAFE_INTEGER,
+  share: false,
 }
 
 /** The types every cache has; an application overrides them or declares its own. */
@@ -202,7 +211,7 @@ export function textList(name: string, value: unknown): readonly string[] {
   return value as readonly string[]
 }
 
-const POLICY_FIELDS = new Set([...Object.keys(DEFAULT_POLICY)].filter(name => name !== 'tagsOf'))
+const POLICY_FIELDS = new Set([...Object.keys(DEFAULT_POLICY)].filter(name => name !== 'tagsOf' && name !== 'share'))
 const SCOPES: readonly unknown[] = ['public', 'role', 'user']
 
 /** The policy with every open field taken from `base`; throws PALIER_BAD_OPTION for a field that is wrong or unknown. */
@@ -237,6 +246,7 @@ export function resolvePolicy(name: string, policy: AnyPolicy, base: Policy = DE
     compress: pick(policy.compress, base.compress, value =>
       value === false ? false : numberOption(`${name}.compress`, value, 0, Number.MAX_SAFE_INTEGER),
     ),
+    share: base.share,
     near: pick(policy.near, base.near, value => (value === false ? false : toMilliseconds(`${name}.near`, value))),
   }
 }
@@ -257,6 +267,11 @@ export function callPolicy(policy: Policy, options: CallOptions | undefined): Po
     const min = field === 'grace' || field === 'softTimeout' ? 0 : 1
     changed ??= { ...policy }
     changed[field] = toMilliseconds(field, value, { min })
+  }
+  if (options.share !== undefined) {
+    if (typeof options.share !== 'boolean') throw badOption('share', 'true or false', options.share)
+    changed ??= { ...policy }
+    changed['share'] = options.share
   }
   if (options.tags !== undefined) {
     changed ??= { ...policy }

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { Recents } from './recents.ts'
-import { FLUSH_TARGET, keyTarget, stampTarget, WIDEST, widened } from './targets.ts'
+import { FLUSH_TARGET, isDocumentTarget, keyTarget, stampTarget, WIDEST, widened } from './targets.ts'
 import { typeStamp } from './key.ts'
 
 /** How often what waits is tried again while the store answers. */
@@ -10,6 +10,7 @@ const KINDS = [
   ['k:', 500],
   ['s:', 100],
   ['p:', 1],
+  ['d:', 100],
   ['', 1],
 ] as const
 
@@ -26,7 +27,7 @@ export interface Ticket {
  * Invalidations the shared store has not acknowledged. While a target waits here, whoever reads it passes the shared
  * store over, so that this process never sees what it deleted; it leaves when the store has taken the deletion. One
  * entry per target, the newest counts. Bounded, and nothing is ever dropped: when there are too many, the deletions of
- * keys become one of their type, and those of groups one of the whole namespace.
+ * keys become one of their type, and those of groups one of the whole namespace; those of documents stay what they are.
  */
 export interface Outbox {
   /** Deliveries that failed and wait to be tried again. */
@@ -118,7 +119,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
 
   /** What waits and will kill whatever this one would. */
   const coverOf = (target: string): string | undefined => {
-    if (target === WIDEST || target === FLUSH_TARGET) return undefined
+    if (target === WIDEST || target === FLUSH_TARGET || isDocumentTarget(target)) return undefined
     if (waiting.has(WIDEST)) return WIDEST
     const wide = widened(namespace, target)
     return wide !== target && waiting.has(wide) ? wide : undefined
@@ -151,7 +152,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
 
   /** First every key becomes its type, then whatever is left becomes the namespace. Returns what takes their place. */
   const collapse = (): readonly string[] => {
-    const all = [...waiting.keys()].filter(target => target !== FLUSH_TARGET)
+    const all = [...waiting.keys()].filter(target => target !== FLUSH_TARGET && !isDocumentTarget(target))
     const keys = all.filter(target => target.startsWith('k:'))
     const types = new Set(keys.map(key => widened(namespace, key)))
     const isMuch = all.length - keys.length + types.size > max

@@ -24,15 +24,18 @@ export interface RecordHead {
   readonly form: number
   /** Bytes of the payload once inflated. */
   readonly size: number
+  /** The `id` of the cache that wrote it: 16 hexadecimal digits; absent for nobody's. */
+  readonly writer?: string
   readonly stamps: readonly StampRef[]
 }
 
 export interface DecodedRecord extends RecordHead {
+  readonly writer: string
   readonly payload: Uint8Array
 }
 
 /*
- * Version 1, big-endian. Another version or anything that does not verify is not a record.
+ * Version 2, big-endian. Another version or anything that does not verify is not a record.
  *
  *   0  'P' 'L'          2 bytes
  *   2  version          u8
@@ -46,10 +49,15 @@ export interface DecodedRecord extends RecordHead {
  *  40  size             u32
  *  44  key length       u16 (0xffff: a u32 follows the fixed part)
  *  46  stamp count      u16
- *  48  [key length u32] key, then per stamp: name length u16, name, 8 bytes; then the payload
+ *  48  writer           8 bytes
+ *  56  [key length u32] key, then per stamp: name length u16, name, 8 bytes; then the payload
+ *
+ * Version 1 had no writer, and is read as nobody's.
  */
-const VERSION = 1
-const FIXED = 48
+const VERSION = 2
+const FIXED = 56
+const OLD_VERSION = 1
+const OLD_FIXED = 48
 const LONG_KEY = 0xffff
 
 /** The bytes that tell one record from another of the same key: checksum and creation. */
@@ -59,11 +67,13 @@ const HEAD_END = 16
 const MAX_U16 = 0xffff
 const MAX_U32 = 0xffff_ffff
 const STAMP_BYTES = 8
+const NOBODY = '0000000000000000'
+const HEX = /^[0-9a-f]{16}$/i
 
 /**
  * The bytes of a record. PALIER_TOO_LARGE when a length or number does not fit its field, PALIER_BAD_KEY for a stamp
- * whose name does not, PALIER_BAD_OPTION for what no caller should pass: times that are no numbers, a stamp that is
- * not 16 hexadecimal digits.
+ * whose name does not, PALIER_BAD_OPTION for what no caller should pass: times that are no numbers, a stamp or a
+ * writer that is not 16 hexadecimal digits.
  */
 export function encodeRecord(head: RecordHead, payload: Uint8Array): Buffer {
   checkHead(head)
@@ -85,6 +95,7 @@ export function encodeRecord(head: RecordHead, payload: Uint8Array): Buffer {
   bytes.writeUInt32BE(head.size, 40)
   bytes.writeUInt16BE(long ? LONG_KEY : keyBytes, 44)
   bytes.writeUInt16BE(head.stamps.length, 46)
+  bytes.write(head.writer ?? NOBODY, 48, STAMP_BYTES, 'hex')
   let at = FIXED
   if (long) at = bytes.writeUInt32BE(keyBytes, at)
   at += bytes.write(head.key, at)
@@ -104,6 +115,8 @@ function checkHead(head: RecordHead): void {
   for (const name of ['ttl', 'grace'] as const) {
     if (!isSpan(head[name])) throw badOption(`record ${name}`, 'milliseconds, 0 or more', head[name])
   }
+  if (head.writer !== undefined && !HEX.test(head.writer))
+    throw badOption('record writer', '16 hexadecimal digits', head.writer)
   if (!fits(head.form, 0xff)) throw badOption('record form', 'one byte', head.form)
   for (const name of ['mark', 'size'] as const) {
     if (!fits(head[name], MAX_U32)) throw tooLarge(`the ${name} ${shown(head[name])}`, head.key)
@@ -125,7 +138,7 @@ function tooLarge(what: string, key: string): PalierError {
 
 function stampNameBytes(stamp: StampRef): number {
   // Fewer digits would leave bytes unwritten: foreign memory would go into the record.
-  if (!/^[0-9a-f]{16}$/i.test(stamp.value)) throw badOption('stamp', '16 hexadecimal digits', stamp.value)
+  if (!HEX.test(stamp.value)) throw badOption('stamp', '16 hexadecimal digits', stamp.value)
   const length = Buffer.byteLength(stamp.name)
   if (length <= MAX_U16) return length
   throw new PalierError('PALIER_BAD_KEY', `a tag takes ${length} bytes, at most ${MAX_U16} are possible`)
@@ -139,8 +152,13 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+function fixedOf(bytes: Buffer): number {
+  return bytes[2] === OLD_VERSION ? OLD_FIXED : FIXED
+}
+
 function isRecord(bytes: Buffer): boolean {
-  return bytes.length >= FIXED && bytes[0] === 0x50 && bytes[1] === 0x4c && bytes[2] === VERSION
+  const known = bytes[2] === VERSION || bytes[2] === OLD_VERSION
+  return bytes.length >= fixedOf(bytes) && bytes[0] === 0x50 && bytes[1] === 0x4c && known
 }
 
 /** The whole record, or undefined when it is damaged, cut short, or of a version this code does not know. Never throws. */
@@ -164,6 +182,7 @@ export function decodeRecord(source: Uint8Array): DecodedRecord | undefined {
     mark: bytes.readUInt32BE(36),
     size: bytes.readUInt32BE(40),
     form: bytes[3] ?? 0,
+    writer: fixedOf(bytes) === FIXED ? bytes.toString('hex', OLD_FIXED, FIXED) : NOBODY,
     stamps: list.stamps,
     payload: bytes.subarray(list.end),
   }
@@ -187,9 +206,10 @@ function readStamps(bytes: Buffer, start: number): { stamps: StampRef[]; end: nu
 /** Where the key lies; undefined when it would lie beyond the end. */
 function keyBounds(bytes: Buffer): { start: number; end: number } | undefined {
   const short = bytes.readUInt16BE(44)
-  const start = short === LONG_KEY ? FIXED + 4 : FIXED
+  const fixed = fixedOf(bytes)
+  const start = short === LONG_KEY ? fixed + 4 : fixed
   if (start > bytes.length) return undefined
-  const end = start + (short === LONG_KEY ? bytes.readUInt32BE(FIXED) : short)
+  const end = start + (short === LONG_KEY ? bytes.readUInt32BE(fixed) : short)
   return end <= bytes.length ? { start, end } : undefined
 }
 

@@ -1,4 +1,4 @@
-import { logicalKey, matchesGlob } from './key.ts'
+import { logicalKey, matchesGlob, NAMESPACE } from './key.ts'
 import { randomHex } from './lease.ts'
 
 const MOST_RULES = 100
@@ -46,4 +46,22 @@ export function readNamespace(text: string): NamespaceState {
 /** The state of a namespace nobody has written yet, or whose record was lost: equal to none before. */
 export function freshNamespace(): NamespaceState {
   return { stamp: randomHex(8), seq: 0, rules: [] }
+}
+
+/** The namespace after a clear of everything. Its rules are numbered on, so that none of before is taken for one of after. */
+export function cleared(stamp: string, stored: string | undefined): NamespaceState {
+  return { stamp, seq: stored === undefined ? 0 : readNamespace(stored).seq, rules: [] }
+}
+
+/** The namespace with the clear undone: the rules of before it hold again, beside those made since. */
+export function restored(before: string, stored: string): NamespaceState {
+  const old = readNamespace(before)
+  const now = readNamespace(stored)
+  const isNewer = (rule: Rule): boolean => now.rules.some(one => one.glob === rule.glob && one.type === rule.type)
+  return { stamp: old.stamp, seq: now.seq, rules: [...old.rules.filter(rule => !isNewer(rule)), ...now.rules] }
+}
+
+/** What is stored for a stamp nobody has. */
+export function randomStamp(name: string): string {
+  return name === NAMESPACE ? JSON.stringify(freshNamespace()) : randomHex(8)
 }

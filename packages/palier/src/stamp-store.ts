@@ -1,10 +1,10 @@
 import { type Clock, pause } from './clock.ts'
 import { PalierError } from './errors.ts'
-import { NAMESPACE, stampKey } from './key.ts'
-import { newToken, randomHex } from './lease.ts'
+import { stampKey } from './key.ts'
+import { newToken } from './lease.ts'
 import type { Link } from './link.ts'
 import { decodeRecord, encodeRecord, recordHead } from './record.ts'
-import { freshNamespace } from './rules.ts'
+import { randomStamp } from './rules.ts'
 import type { SharedStore, StoredRecord } from './store.ts'
 
 /** Far longer than an entry usually lives; renewed when half has passed. */
@@ -44,12 +44,13 @@ function readStamp(record: StoredRecord | undefined, key: string): Stored | unde
   return { text: Buffer.from(decoded.payload).toString('utf8'), remaining: record.remaining }
 }
 
-export function createStampStore(namespace: string, clock: Clock, link: Link): StampStore {
+/** `writer`: the id of the cache that writes here. */
+export function createStampStore(namespace: string, writer: string, clock: Clock, link: Link): StampStore {
   const keyOf = (name: string): string => stampKey(namespace, name)
 
   const recordOf = (key: string, text: string): Uint8Array => {
     const payload = Buffer.from(text)
-    const head = { key, createdAt: clock.wall(), ttl: STAMP_TTL, grace: 0, cost: 0, mark: 0, form: 0 }
+    const head = { key, createdAt: clock.wall(), ttl: STAMP_TTL, grace: 0, cost: 0, mark: 0, form: 0, writer }
     return encodeRecord({ ...head, size: payload.length, stamps: [] }, payload)
   }
 
@@ -65,7 +66,7 @@ export function createStampStore(namespace: string, clock: Clock, link: Link): S
       const found = readStamp(record, key)
       if (found !== undefined) return { text: found.text, age: STAMP_TTL - found.remaining }
       if (granted) {
-        const text = name === NAMESPACE ? JSON.stringify(freshNamespace()) : randomHex(8)
+        const text = randomStamp(name)
         if (await link.call(store => commit(store, key, token, text))) return { text, age: undefined }
       } else if (record !== undefined) {
         // Damaged: take its place.

@@ -18,9 +18,23 @@ async function deadOf(core: Core, { stamps }: Tier, heads: readonly RecordHead[]
   return heads
     .filter(head => {
       const parts = splitEntryKey(core.namespace, head.key)
-      return parts !== undefined && stamps.judge(head, parts.type, keyOf(parts.id)) === 'dead'
+      if (parts === undefined) return false
+      return isGone(core, stamps, head, parts.type, keyOf(parts.id))
     })
     .map(head => head.key)
+}
+
+type Judged = Parameters<Tier['stamps']['judge']>[0]
+
+/** Dead, and no undo can bring it back. */
+function isGone(core: Core, known: Tier['stamps'], entry: Judged, type: string, key: string): boolean {
+  if (known.judge(entry, type, key) !== 'dead') return false
+  if (core.held.size === 0) return true
+  const stamps = entry.stamps.map(stamp => {
+    const isHeld = core.held.get(stamp.name)?.has(stamp.value) === true
+    return isHeld ? { name: stamp.name, value: known.currentOf(stamp.name) ?? stamp.value } : stamp
+  })
+  return known.judge({ stamps, mark: entry.mark }, type, key) === 'dead'
 }
 
 /**
@@ -66,7 +80,7 @@ export async function sweepNear(core: Core): Promise<void> {
       for (const name of space.keys()) {
         const entry = space.peek(name)
         const key = space === type.space ? name : keyOf(name)
-        if (entry !== undefined && core.tier.stamps.judge(entry, type.name, key) === 'dead') space.delete(name)
+        if (entry !== undefined && isGone(core, core.tier.stamps, entry, type.name, key)) space.delete(name)
         if (++seen % NEAR_BATCH === 0) await pause(core.clock, 0)
       }
     }

@@ -2,7 +2,17 @@ import type { Clock } from './clock.ts'
 import type { Captured } from './flight.ts'
 import { NAMESPACE } from './key.ts'
 import { randomHex } from './lease.ts'
-import { freshNamespace, matches, type NamespaceState, type Rule, readNamespace, withRule } from './rules.ts'
+import {
+  cleared,
+  freshNamespace,
+  matches,
+  type NamespaceState,
+  type Rule,
+  randomStamp,
+  readNamespace,
+  restored,
+  withRule,
+} from './rules.ts'
 import type { StampStore } from './stamp-store.ts'
 
 /*
@@ -38,6 +48,14 @@ interface Cell {
   version: number
   /** Somebody else changed it while its new value here was on its way: only the store knows which came last. */
   doubted: boolean
+}
+
+/** A stamp that was given up, as text, and the one that took its place. */
+export interface Replaced {
+  readonly name: string
+  /** Undefined when there was none. */
+  readonly before: string | undefined
+  readonly after: string
 }
 
 export type Verdict = 'alive' | 'dead' | 'unknown'
@@ -257,10 +275,8 @@ export class Stamps {
       cell.version++
       this.#learn(cell, randomHex(8))
       cell.changedAt = ++this.epoch
-      if (name === NAMESPACE) {
-        this.#seq = 0
-        this.#rules = []
-      }
+      // The rules are numbered on: what an undo brings back knows them by their numbers.
+      if (name === NAMESPACE) this.#rules = []
     }
   }
 
@@ -272,6 +288,58 @@ export class Stamps {
       return { name, text: name === NAMESPACE ? JSON.stringify(this.#state) : (cell.value ?? randomHex(8)) }
     })
     await this.#store?.write(stamps)
+  }
+
+  /** The stamp itself as it is known now. */
+  currentOf(name: string): string | undefined {
+    return this.#cells.get(name)?.value
+  }
+
+  /** What is known of a stamp now: the stamp itself, and of the namespace its rules too. */
+  textOf(name: string): string | undefined {
+    const { value } = this.#cell(name)
+    return name === NAMESPACE && value !== undefined ? JSON.stringify(this.#state) : value
+  }
+
+  /** `share` that resolves with what each stamp takes the place of. Rejects if the store fails. */
+  async exchange(names: readonly string[]): Promise<readonly Replaced[]> {
+    return Promise.all(
+      names.map(async name => {
+        const cell = this.#cell(name)
+        cell.doubted = false
+        const after = cell.value ?? randomHex(8)
+        let before: string | undefined
+        const text = await this.#store?.change(name, stored => {
+          before = stored
+          return name === NAMESPACE ? JSON.stringify(cleared(after, stored)) : after
+        })
+        if (name === NAMESPACE && text !== undefined && cell.value === after) this.#seq = readNamespace(text).seq
+        return { name, before, after }
+      }),
+    )
+  }
+
+  /**
+   * Puts a stamp back, if what took its place is still there: then what it killed lives again, but for what was deleted since
+   * in any other way. True if so. Rejects if the store fails.
+   */
+  async restore({ name, before, after }: Replaced): Promise<boolean> {
+    if (before === undefined) return false
+    const isNamespace = name === NAMESPACE
+    const stampOf = (text: string): string => (isNamespace ? readNamespace(text).stamp : text)
+    const next = (stored: string): string =>
+      stampOf(stored) !== after ? stored : isNamespace ? JSON.stringify(restored(before, stored)) : before
+    const now = this.#shared
+      ? await this.#store?.change(name, stored => (stored === undefined ? randomStamp(name) : next(stored)))
+      : next(this.textOf(name) ?? '')
+    if (now === undefined || stampOf(now) !== stampOf(before)) return false
+    if (this.#shared) this.forget([name])
+    else if (isNamespace) this.#become(readNamespace(now))
+    else {
+      this.#learn(this.#cell(name), now)
+      this.#cell(name).changedAt = ++this.epoch
+    }
+    return true
   }
 
   /** Takes the stamps of `names` out of the store: one that is missing is as good as a new one. Rejects if the store fails. */

@@ -17,6 +17,7 @@ import { createSweeper, type Sweeper } from './sweep.ts'
 import type { Rule } from './rules.ts'
 import { FLUSH_TARGET, type Pattern, patternTarget, sortTargets, WIDEST } from './targets.ts'
 import { Stamps } from './tags.ts'
+import { MARK_TTL, markOf } from './documents.ts'
 
 /**
  * `home`: its word counts, and what it has not acknowledged waits. `spare`: stands in while the home tier is out, and begins anew
@@ -111,7 +112,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
   })
   const stamps: Stamps = new Stamps({
     clock,
-    store: link === undefined ? undefined : createStampStore(namespace, clock, link),
+    store: link === undefined ? undefined : createStampStore(namespace, core.id, clock, link),
     isPending: name => outbox.hasStamp(name),
     onCreated: names => tier.tell(encodeMessage({ kind: 'made', names })),
     firstEpoch: parts.firstEpoch,
@@ -206,6 +207,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
       lost(reason) {
         if (clock.now() < serving) return
         forgetEverything(core, tier)
+        core.loadPolicies()
         core.events.emit('flush', { reason })
         parts.told()
       },
@@ -247,7 +249,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
     },
     async deliver(targets) {
       if (link === undefined) return
-      const { keys, stamps: names, patterns, flush } = sortTargets(targets)
+      const { keys, stamps: names, patterns, documents, flush } = sortTargets(targets)
       if (keys.length > 0) {
         await link.reach(one => one.delete(keys))
         tier.tell(encodeMessage({ kind: 'keys', names: keys }))
@@ -258,6 +260,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
         tier.tell(encodeMessage({ kind: 'stamps', names: [NAMESPACE] }))
         sweeper.behind(pattern.type, rule)
       }
+      await Promise.all(documents.map(full => link.reach(one => one.set(full, markOf(core, full), MARK_TTL))))
       if (flush) await publishFlush()
     },
     acknowledged(targets) {

@@ -33,6 +33,7 @@ export function createTypes(
     types.set(name, {
       name,
       policy,
+      declared: policy,
       counters: new TypeCounters(),
       space: near.space(name),
       subjects: near.space(`${name}${SUBJECTS}`),

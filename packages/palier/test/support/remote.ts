@@ -5,7 +5,6 @@ import { type Cache, type CacheOptions, memoryStore } from '../../src/index.ts'
 import type { Journal } from '../../src/journal.ts'
 import type { ConnectionListener, SharedStore } from '../../src/store.ts'
 import { nearStore } from '../../src/stores/memory.ts'
-import { memoryGuards } from '../../src/stores/memory-guards.ts'
 import { type FaultyStore, faulty, type ManualClock } from '../../src/testing.ts'
 
 /** The connection of one process to a server that several reach across a network. */
@@ -165,7 +164,7 @@ export function engineOn({ clock, places, chosen = 0, journal, options = {} }: E
     {
       settings: readSettings(options, {}),
       nearStore,
-      memoryGuards,
+      memoryRoom: clock => memoryStore({ clock }),
       discover: () =>
         Promise.resolve({
           backend: found?.backend === 'custom' || found === undefined ? 'memory' : found.backend,

@@ -317,19 +317,24 @@ describe('canonicalText', () => {
   })
 })
 
-describe('records of version 1, as the first release wrote them', () => {
+describe('records as earlier versions wrote them', () => {
   const golden = (name: string): Buffer => readFileSync(new URL(`../golden/${name}.bin`, import.meta.url))
 
-  test.each(['plain', 'plain-deflated', 'tagged', 'tagged-deflated'])('%s', async name => {
-    const record = decodeRecord(golden(name))
+  const VERSION_1 = ['plain', 'plain-deflated', 'tagged', 'tagged-deflated']
+  test.each([
+    ...VERSION_1.map(name => ['1', name, name, '0000000000000000'] as const),
+    ...['plain', 'tagged-deflated'].map(name => ['2', name, `v2-${name}`, '00112233445566ff'] as const),
+  ])('version %s: %s', async (_version, name, file, writer) => {
+    const record = decodeRecord(golden(file))
     if (record === undefined) throw new Error('not a record')
     const { key, stamps, mark, ttl, grace, cost, createdAt } = record
+    expect(record.writer).toBe(writer)
     expect({ key, stamps, mark, ttl, grace, cost, createdAt }).toEqual(GOLDEN_HEAD)
     expect(record.form).toBe((name.startsWith('tagged') ? 1 : 0) | (name.endsWith('deflated') ? 2 : 0))
     expect(same(await decode(record.payload, record.form, record.size), GOLDEN_VALUES[name])).toBe(true)
   })
 
   test('of a later version are no records', () => {
-    expect(decodeRecord(golden('version-2'))).toBeUndefined()
+    expect(decodeRecord(golden('version-3'))).toBeUndefined()
   })
 })

@@ -11,6 +11,7 @@ const HEAD: RecordHead = {
   mark: 3,
   form: 1,
   size: 5,
+  writer: '0123456789abcdef',
   stamps: [{ name: 'tag:ação', value: '0123456789abcdef' }],
 }
 const PAYLOAD = Buffer.from('hello')
@@ -28,6 +29,11 @@ describe('a record', () => {
     const { payload, ...head } = decodeRecord(encodeRecord(HEAD, PAYLOAD)) ?? { payload: undefined }
     expect(head).toEqual(HEAD)
     expect(Buffer.from(payload ?? []).toString()).toBe('hello')
+  })
+
+  test('need not say who wrote it', () => {
+    const { writer: _, ...head } = HEAD
+    expect(decodeRecord(encodeRecord(head, PAYLOAD))?.writer).toBe('0000000000000000')
   })
 
   test('is read from a window of a larger array', () => {
@@ -73,6 +79,7 @@ describe('what does not fit into a record is refused', () => {
     ['a form above 8 bits', { form: 256 }, 'PALIER_BAD_OPTION'],
     ['a short stamp', { stamps: [{ ...stamp, value: '00' }] }, 'PALIER_BAD_OPTION'],
     ['a stamp that is not hexadecimal', { stamps: [{ ...stamp, value: 'x'.repeat(16) }] }, 'PALIER_BAD_OPTION'],
+    ['a writer that is not hexadecimal', { writer: 'nobody' }, 'PALIER_BAD_OPTION'],
     ['a time that is none', { createdAt: Number.NaN }, 'PALIER_BAD_OPTION'],
     ['an endless ttl', { ttl: Number.POSITIVE_INFINITY }, 'PALIER_BAD_OPTION'],
     ['a negative grace', { grace: -1 }, 'PALIER_BAD_OPTION'],
@@ -92,11 +99,11 @@ describe('bytes that lie with a right checksum are no record', () => {
   test.each<[string, (bytes: Buffer) => Buffer | undefined]>([
     ['a key beyond the end', bytes => void bytes.writeUInt16BE(0xfffe, 44)],
     ['a long key beyond the end', bytes => void bytes.writeUInt16BE(0xffff, 44)],
-    ['a long key whose length is cut off', bytes => (bytes.writeUInt16BE(0xffff, 44), bytes.subarray(0, 50))],
+    ['a long key whose length is cut off', bytes => (bytes.writeUInt16BE(0xffff, 44), bytes.subarray(0, 58))],
     ['stamps that are not there', bytes => void bytes.writeUInt16BE(0xffff, 46)],
-    ['a stamp name beyond the end', bytes => void bytes.writeUInt16BE(0xffff, 48 + HEAD.key.length)],
+    ['a stamp name beyond the end', bytes => void bytes.writeUInt16BE(0xffff, 56 + HEAD.key.length)],
     ['a stamp cut off before its value', bytes => bytes.subarray(0, bytes.length - PAYLOAD.length - 1)],
-    ['another version', bytes => void bytes.writeUInt8(2, 2)],
+    ['another version', bytes => void bytes.writeUInt8(3, 2)],
     ['a time that is none', bytes => void bytes.writeDoubleBE(Number.NaN, 8)],
     ['a negative ttl', bytes => void bytes.writeDoubleBE(-1, 16)],
     ['an endless grace', bytes => void bytes.writeDoubleBE(Number.POSITIVE_INFINITY, 24)],

@@ -5,7 +5,7 @@ import { createEngine, type Surroundings } from '../../engine.ts'
 import { readSettings } from '../../environment.ts'
 import type { FactoryContext } from '../../load.ts'
 import type { Receipt } from '../../invalidate.ts'
-import { memoryGuards, nearStore } from '../../stores/memory.ts'
+import { memoryStore, nearStore } from '../../stores/memory.ts'
 import { givenStore } from '../../detect.ts'
 import type { OutageOptions, TypePolicy } from '../../options.ts'
 import { type Journals, NO_JOURNAL } from './disk.ts'
@@ -119,7 +119,7 @@ export function startLife(parts: Parts, node: number, number: number): Life {
       return without.has('flush') ? { ...near, clear: () => undefined } : near
     },
     discover: () => Promise.resolve({ backend: 'custom', places: spare ? [...places, spare] : places, chosen }),
-    memoryGuards,
+    memoryRoom: clock => memoryStore({ clock }),
     ...(host && { openJournal: () => (without.has('journal') ? NO_JOURNAL : host.journals.open(name)) }),
     weaken: without,
   }
