@@ -5,6 +5,7 @@ import { dashboard } from './dashboard.ts'
 import { files } from './files.ts'
 import { withDirectory } from './fixtures.ts'
 import { get } from './get.ts'
+import { http } from './http.ts'
 import type { Pace } from './harness.ts'
 import { l1 } from './l1.ts'
 import { memory } from './memory.ts'
@@ -16,7 +17,7 @@ import { createServers, machine } from './surroundings.ts'
 import type { Table, TableResult } from './table.ts'
 import { tiers } from './tiers.ts'
 
-const TABLES: readonly Table[] = [l1, get, memory, redis, tiers, files, stampede, dashboard]
+const TABLES: readonly Table[] = [l1, get, memory, redis, tiers, files, stampede, http, dashboard]
 const FULL: Pace = { rounds: 15, warmUp: 4, turnMs: 100 }
 const QUICK: Pace = { rounds: 3, warmUp: 1, turnMs: 4 }
 

@@ -1,5 +1,6 @@
 import type { Cache } from './cache.ts'
 import { type Candidate, detect, givenStore, type Probe } from './detect.ts'
+import { badOption } from './errors.ts'
 import { createEngine } from './engine.ts'
 import { toMilliseconds } from './duration.ts'
 import { readSettings, type Settings } from './environment.ts'
@@ -7,8 +8,7 @@ import { type AnyPolicy, type CacheOptions, numberOption } from './options.ts'
 import { openOutboxJournal } from './stores/file/outbox-journal.ts'
 import { fileStore } from './stores/file/store.ts'
 import { probeDirectory } from './stores/file/probe.ts'
-import { nearStore } from './stores/memory.ts'
-import { memoryGuards } from './stores/memory-guards.ts'
+import { memoryStore, nearStore } from './stores/memory.ts'
 import { probeRedis, redisStore, type RedisStoreOptions } from './stores/redis/store.ts'
 
 /** How the configuration reaches Redis: a client, a URL, or host and port. */
@@ -30,6 +30,9 @@ export function redisOptions(options: CacheOptions, settings: Settings): RedisSt
     },
   }
 }
+
+/** Where nothing is shared, documents take this at most; beyond it those used least go. */
+const MEMORY_ROOM_BYTES = 256 * 2 ** 20
 
 function duration(micros: number): string {
   return micros < 1000 ? `${Math.round(micros)} µs` : `${Math.round(micros / 1000)} ms`
@@ -83,10 +86,14 @@ export function candidatesOf(options: CacheOptions, settings: Settings): readonl
   ]
 }
 
-/** A wrong budget is the caller's mistake, told at once, and no reason to pass the directory over. */
+/** A wrong option is the caller's mistake, told at once, and no reason to pass the directory over. */
 function checkFileOptions({ files }: CacheOptions): void {
   if (files?.maxBytes !== undefined) numberOption('files.maxBytes', files.maxBytes, 2 ** 20, Number.MAX_SAFE_INTEGER)
   if (files?.maxFiles !== undefined) numberOption('files.maxFiles', files.maxFiles, 500, Number.MAX_SAFE_INTEGER)
+  for (const name of ['evict', 'durable'] as const) {
+    const value: unknown = files?.[name]
+    if (value !== undefined && typeof value !== 'boolean') throw badOption(`files.${name}`, 'true or false', value)
+  }
 }
 
 /**
@@ -106,7 +113,7 @@ export function createCache<const T extends Readonly<Record<string, AnyPolicy>> 
   return createEngine(options, {
     settings,
     nearStore,
-    memoryGuards,
+    memoryRoom: clock => memoryStore({ clock, maxBytes: MEMORY_ROOM_BYTES }),
     async discover(clock, budget) {
       return store === undefined ? detect(candidates, backend, clock, budget) : givenStore(store)
     },

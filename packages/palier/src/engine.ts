@@ -189,7 +189,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
 
   /** What is not well may become so without anybody telling: it is looked at again until it is. */
   function lookAgain(state: HealthState): void {
-    if ((state !== 'DEGRADED' && state !== 'WARMING') || cancelLook !== undefined || core.closed.signal.aborted) return
+    if (state === 'HEALTHY' || cancelLook !== undefined || core.closed.signal.aborted) return
     if (!isSettled) return
     cancelLook = clock.after(LOOK_EVERY, () => {
       cancelLook = undefined

@@ -25,6 +25,9 @@ export interface GuardRoom {
   readonly closed: AbortSignal
 }
 
+/** When to ask again while the backend is out; it is tried at least as often. Milliseconds. */
+export const TRY_AGAIN = 1_000
+
 /** What happens while the backend is out: nobody may, everybody may, or each place decides for itself. */
 export type OnOutage = 'closed' | 'open' | 'local'
 
@@ -39,6 +42,13 @@ export function checkFields(name: string, options: unknown, fields: readonly str
   if (typeof options !== 'object' || options === null) throw badOption(name, 'an object', options)
   for (const field of Object.keys(options)) {
     if (!fields.includes(field)) throw badOption(`${name}.${field}`, `one of ${fields.join(', ')}`, field)
+  }
+}
+
+/** Throws PALIER_BAD_OPTION for anything but a whole number within the bounds. */
+export function checkWhole(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+    throw badOption(name, `a whole number from ${min} to ${max}`, value)
   }
 }
 

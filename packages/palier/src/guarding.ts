@@ -17,6 +17,7 @@ function guardsOf(link: Link): Guards {
     },
     limits: {
       take: (key, rate, cost) => link.call(store => store.limits.take(key, rate, cost)),
+      count: (key, window, cost, penalty) => link.call(store => store.limits.count(key, window, cost, penalty)),
       reset: key => link.call(store => store.limits.reset(key)),
     },
   }

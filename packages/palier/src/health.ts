@@ -35,7 +35,11 @@ export function healthOf(core: Core, { settled, warmUntil, outageTtl }: Circumst
       reason: `${home.name} answers again; ${plural(waiting, 'invalidation')} to deliver first`,
     }
   }
-  if (home.link?.state === 'open') return { state: 'DEGRADED', reason: outage(core, outageTtl) }
+  if (home.link?.state === 'open') {
+    // Nothing is kept anywhere: every read goes to the source.
+    const state = tier !== home && core.longest === 0 ? 'DOWN' : 'DEGRADED'
+    return { state, reason: outage(core, outageTtl) }
+  }
   if (waiting > 0) return { state: 'DEGRADED', reason: `${plural(waiting, 'invalidation')} waiting for ${home.name}` }
   if (core.clock.now() < warmUntil) return { state: 'WARMING', reason: `${home.name} is back; memory is filling again` }
   if (!nearTrusted(core)) return { state: 'DEGRADED', reason: 'the bus is not heard: the near tier is off' }

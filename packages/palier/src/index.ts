@@ -2,19 +2,37 @@ export type { Bus, BusListener } from './bus.ts'
 export type { Cache, Status, TierStatus, TypedCache } from './cache.ts'
 export type { Cached, CachedOptions } from './cached.ts'
 export type { Clock } from './clock.ts'
+export type { CountedBy, Counter, CounterOptions, Uncounted } from './counter.ts'
 export { createCache } from './create.ts'
 export type { Backend, TraceStep } from './detect.ts'
+export type { Document, Documents, Revision } from './documents.ts'
 export type { Duration } from './duration.ts'
 export type { Setting } from './environment.ts'
 export { type ErrorCode, PalierError } from './errors.ts'
 export type { CacheEvents, EventName, HealthState, Listener, MissReason } from './events.ts'
-export type { Decision, Limits, Locks, Rate } from './guard.ts'
+export type { Counted, Decision, Limits, Locks, Penalty, Rate } from './guard.ts'
 export type { OnOutage } from './guard-room.ts'
-export type { Limited, Limiter, LimiterOptions } from './limiter.ts'
+export type { DecisionSource, Limited, Limiter, LimiterOptions } from './limiter.ts'
 export type { LinkState } from './link.ts'
 export type { Factory, FactoryContext } from './load.ts'
 export type { Lock, LockOptions } from './lock.ts'
 export type { Receipt } from './invalidate.ts'
+export type {
+  Cleared,
+  ClearTarget,
+  ExplainedStamp,
+  ExplainedTier,
+  Explanation,
+  KeyPage,
+  KeyQuery,
+  ListedKey,
+  Operator,
+  PolicyChange,
+  PolicyView,
+  Preview,
+  Undone,
+} from './operator.ts'
+export type { Occurrence, Once, OnceOptions, OnceResult } from './once.ts'
 export {
   type AnyPolicy,
   type CacheOptions,

@@ -1,7 +1,14 @@
 import { type Duration, toMilliseconds } from './duration.ts'
-import { badOption } from './errors.ts'
 import type { Decision, Rate } from './guard.ts'
-import { checkFields, checkOnOutage, closedError, type GuardRoom, type OnOutage } from './guard-room.ts'
+import {
+  checkFields,
+  checkOnOutage,
+  checkWhole,
+  closedError,
+  type GuardRoom,
+  type OnOutage,
+  TRY_AGAIN,
+} from './guard-room.ts'
 import { checkName, part } from './key.ts'
 
 export interface LimiterOptions {
@@ -25,6 +32,10 @@ export interface Limited extends Decision {
 }
 
 export interface Limiter {
+  readonly name: string
+  readonly limit: number
+  /** In milliseconds. */
+  readonly window: number
   /**
    * Takes `cost` (a whole number from 0, which only looks, to the limit) under the key, in one step and exactly, for all
    * processes that share the backend. Answers within the deadline of the backend, and is never sent twice: where no
@@ -36,8 +47,6 @@ export interface Limiter {
 }
 
 const FIELDS = ['limit', 'window', 'onOutage', 'processes']
-/** When to ask again while the backend is out; it is tried at least as often. Milliseconds. */
-const TRY_AGAIN = 1_000
 
 export function createLimiter(room: GuardRoom, name: string, options: LimiterOptions): Limiter {
   checkName('limiter name', name)
@@ -66,6 +75,8 @@ export function createLimiter(room: GuardRoom, name: string, options: LimiterOpt
   }
 
   return {
+    name,
+    ...rate,
     async take(key, cost = 1) {
       checkName('key', key)
       checkWhole('cost', cost, 0, rate.limit)
@@ -98,10 +109,4 @@ function rateOf({ limit, window }: LimiterOptions): Rate {
   // A limit times its window must be a whole number that a double holds exactly.
   checkWhole('limit', limit, 1, Math.floor(Number.MAX_SAFE_INTEGER / ms))
   return { limit, window: ms }
-}
-
-function checkWhole(name: string, value: unknown, min: number, max: number): void {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-    throw badOption(name, `a whole number from ${min} to ${max}`, value)
-  }
 }

@@ -1,4 +1,4 @@
-import type { Core, TypeState } from './core.ts'
+import { type Core, createTarget, type TypeState } from './core.ts'
 import type { Documents } from './documents.ts'
 import { badOption } from './errors.ts'
 import { explain } from './explain.ts'
@@ -9,7 +9,6 @@ import type { ClearTarget, Cleared, KeyPage, KeyQuery, ListedKey, Operator, Prev
 import { numberOption } from './options.ts'
 import { type Changes, createPolicies, type Policies } from './policies.ts'
 import { createUndos, type Undo } from './undo.ts'
-import { createTarget } from './core.ts'
 import { type Met, walk } from './walk.ts'
 
 /** How long a walk of the backend may take. Milliseconds. */

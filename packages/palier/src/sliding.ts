@@ -1,10 +1,13 @@
-import type { Decision, Rate } from './guard.ts'
+import type { Counted, Decision, Penalty, Rate } from './guard.ts'
 
 /*
- * The sliding window of two counters that the limits of memory and of files share (on Redis a script does the same).
- * A window begins with the first request into an empty key, so a burst can never straddle two. What was taken in the
- * window before weighs less and less while the current one passes: after a third of it, two thirds. The method is the
- * one Cloudflare describes in "How we built rate limiting capable of scaling to millions of domains" (2017).
+ * The windows that the limits of memory and of files share (on Redis scripts do the same): `slide` decides in a sliding
+ * one, `tally` counts in a fixed one.
+ *
+ * The sliding window has two counters. It begins with the first request into an empty key, so a burst can never straddle
+ * two. What was taken in the window before weighs less and less while the current one passes: after a third of it, two
+ * thirds. The method is the one Cloudflare describes in "How we built rate limiting capable of scaling to millions of
+ * domains" (2017).
  *
  * All numbers are whole. `limit * window` stays below 2^53, so the products are exact, and so are their quotients once
  * rounded: a quotient that is no whole number is further from one than its error.
@@ -70,4 +73,49 @@ function retryAfter({ current, previous }: Counters, left: number, { limit, wind
   const room = limit - cost - current
   if (room >= 0) return lighterAt(previous, room, window) - (window - left)
   return left + lighterAt(current, limit - cost, window)
+}
+
+/** A fixed window. Instants are in milliseconds of the store's clock. */
+export interface Tally {
+  readonly startAt: number
+  readonly endsAt: number
+  readonly count: number
+}
+
+/** What was counted, and what to keep; undefined when what is kept needs no change. */
+export interface Tallied {
+  readonly counted: Counted
+  readonly kept: Tally | undefined
+}
+
+/** No penalty lasts longer: ten years, in milliseconds. */
+export const LONGEST_PENALTY = 315_360_000_000
+
+/** How long the window is that begins with `count` above a penalty's number. */
+function penaltyFor({ above, growth }: Penalty, window: number, count: number): number {
+  return Math.min(LONGEST_PENALTY, window * growth ** (count - above - 1))
+}
+
+/** Counts in a fixed window. `now` is in whole milliseconds; a start in the future means here what it means to `slide`. */
+export function tally(
+  before: Tally | undefined,
+  now: number,
+  window: number,
+  cost: number,
+  penalty?: Penalty,
+): Tallied {
+  const known = before !== undefined && now < before.endsAt ? before : undefined
+  if (known === undefined && cost <= 0) return { counted: { count: 0, resetAfter: 0 }, kept: undefined }
+  const isBack = known !== undefined && known.startAt > now
+  const count = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, (known?.count ?? 0) + cost))
+  const isPenalty = penalty !== undefined && cost > 0 && count > penalty.above
+  const startAt = known === undefined || isBack || isPenalty ? now : known.startAt
+  const length = isPenalty
+    ? penaltyFor(penalty, window, count)
+    : known === undefined
+      ? window
+      : known.endsAt - known.startAt
+  const endsAt = startAt + length
+  const changed = cost !== 0 || isBack
+  return { counted: { count, resetAfter: endsAt - now }, kept: changed ? { startAt, endsAt, count } : undefined }
 }

@@ -1,8 +1,12 @@
 import type { MissReason } from './events.ts'
 
-/** Percentiles of a latency in microseconds, each within 7 % of the truth. */
+/** How long something took. Percentiles are in microseconds, each within 7 % of the truth. */
 export interface Latency {
   readonly count: number
+  /** Milliseconds of all together. */
+  readonly total: number
+  /** How many took at most as long as each of `LATENCY_BOUNDS`. */
+  readonly buckets: readonly number[]
   readonly p50: number
   readonly p95: number
   readonly p99: number
@@ -43,16 +47,29 @@ export interface Stats extends TypeStats {
   readonly near: { readonly entries: number; readonly bytes: number }
 }
 
+/** In milliseconds: one millisecond to ten seconds, the usual buckets of a Prometheus histogram. */
+export const LATENCY_BOUNDS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
 /** Sixteen buckets an octave from 0.1 µs on: constant memory, and no percentile off by more than 1/16 of an octave. */
 const PER_OCTAVE = 16
 const SMALLEST = 0.1
 const BUCKETS = 40 * PER_OCTAVE
+/** Nothing that is timed takes eleven days. */
+const LONGEST = 1e9
 
 export class Histogram {
   readonly #counts = new Uint32Array(BUCKETS)
+  /** By the first bound that is not below; the last is for what is above them all. */
+  readonly #bounded = new Float64Array(LATENCY_BOUNDS.length + 1)
   #total = 0
+  /** Whole, so that sums do not depend on their order. */
+  #micros = 0
 
   add(ms: number): void {
+    let bound = 0
+    while (ms > (LATENCY_BOUNDS[bound] ?? Number.POSITIVE_INFINITY)) bound++
+    this.#bounded[bound] = (this.#bounded[bound] ?? 0) + 1
+    this.#micros += Math.round(Math.min(Math.max(ms, 0), LONGEST) * 1000)
     const octaves = Math.log2(Math.max((ms * 1000) / SMALLEST, 1))
     const bucket = Math.min(BUCKETS - 1, Math.floor(octaves * PER_OCTAVE))
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
@@ -73,6 +90,10 @@ export class Histogram {
     const sum = new Histogram()
     for (const one of all) {
       sum.#total += one.#total
+      sum.#micros += one.#micros
+      one.#bounded.forEach((count, bound) => {
+        sum.#bounded[bound] = (sum.#bounded[bound] ?? 0) + count
+      })
       one.#counts.forEach((count, bucket) => {
         sum.#counts[bucket] = (sum.#counts[bucket] ?? 0) + count
       })
@@ -81,8 +102,11 @@ export class Histogram {
   }
 
   read(): Latency {
-    if (this.#total === 0) return { count: 0, p50: 0, p95: 0, p99: 0 }
-    return { count: this.#total, p50: this.#percentile(0.5), p95: this.#percentile(0.95), p99: this.#percentile(0.99) }
+    let upTo = 0
+    const buckets = LATENCY_BOUNDS.map((_bound, i) => (upTo += this.#bounded[i] ?? 0))
+    const times = { count: this.#total, total: this.#micros / 1000, buckets }
+    if (this.#total === 0) return { ...times, p50: 0, p95: 0, p99: 0 }
+    return { ...times, p50: this.#percentile(0.5), p95: this.#percentile(0.95), p99: this.#percentile(0.99) }
   }
 }
 

@@ -1,3 +1,4 @@
+import { plural } from '../advice/words.ts'
 import type { Cache } from '../cache.ts'
 import { createCache } from '../create.ts'
 import type { Backend } from '../detect.ts'
@@ -6,7 +7,7 @@ import type { SharedStore } from '../store.ts'
 import { type Arguments, UsageError } from './arguments.ts'
 import { closeQuietly, findBackend, passedOver, type Place, refusedByName, whereabouts } from './backend.ts'
 import type { Job, Outcome } from './run.ts'
-import { labelled, type Paint, plural, wrap } from './text.ts'
+import { labelled, type Paint, wrap } from './text.ts'
 import { type Witness, witness } from './witness.ts'
 
 /** How long the deletion of dead entries is waited for; correct without it, they only take room. */

@@ -1,7 +1,8 @@
+import { bytesText, countText, plural } from '../advice/words.ts'
 import type { Comparison, Diagnosis } from './doctor.ts'
 import { type Measurement, OPERATIONS, RECORD_BYTES, timingOf } from './measure.ts'
-import type { Finding } from './redis-advice.ts'
-import { bytesText, countText, labelled, microsText, type Paint, plural, table, WIDTH, wrap } from './text.ts'
+import type { Finding } from '../advice/finding.ts'
+import { labelled, microsText, type Paint, table, WIDTH, wrap } from './text.ts'
 
 const LABEL = 14
 

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { DISK_BUDGET, type DiskFacts, judgeDisk, readDisk } from '../advice/disk.ts'
+import type { Finding } from '../advice/finding.ts'
+import { judgeRedis, readRedis, type RedisFacts } from '../advice/redis.ts'
 import { systemClock } from '../clock.ts'
 import { redisOptions } from '../create.ts'
 import { type Backend, type Candidate, type Detection, detect, type TraceStep } from '../detect.ts'
@@ -9,7 +12,6 @@ import { fileStore } from '../stores/file/store.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { redisStore } from '../stores/redis/store.ts'
 import { awake, candidates, closeQuietly, passedOver, type Place, refusedByName, whereabouts } from './backend.ts'
-import { type DiskFacts, judgeDisk, readDisk } from './disk-advice.ts'
 import { renderDoctor } from './doctor-text.ts'
 import {
   compare,
@@ -21,7 +23,6 @@ import {
   type Subject,
   timingOf,
 } from './measure.ts'
-import { type Finding, judgeRedis, readRedis, type RedisFacts } from './redis-advice.ts'
 import type { Job, Outcome } from './run.ts'
 import { shownConfiguration, type ShownSetting } from './secrets.ts'
 
@@ -57,7 +58,6 @@ export interface Diagnosis {
 /** Longer than the cache's own 250 ms, so that a slow Redis is measured and not merely refused. */
 const REDIS_DEADLINE = 1000
 const CACHE_DEADLINE_MICROS = 250_000
-const DISK_BUDGET = { maxBytes: 256 * 2 ** 20, maxFiles: 50_000 }
 
 /** The search itself, without opening what it finds: a store of the application's own would write into its directory. */
 function search(place: Place): Promise<Detection> {
@@ -211,7 +211,9 @@ async function diagnose({ place, given, terminal }: Job): Promise<Diagnosis> {
     const measurements = await measureAll(found, place, terminal.signal)
     terminal.signal.throwIfAborted()
     const has = (name: string): boolean => measurements.some(one => one.name === name)
-    const redis = has('redis') ? await readRedis(place).catch(() => undefined) : undefined
+    const redis = has('redis')
+      ? await readRedis(redisOptions(place.options, place.settings)).catch(() => undefined)
+      : undefined
     const disk =
       has('filesystem') || found.backend === 'filesystem' ? await readDisk(dir).catch(() => undefined) : undefined
     const refused = refusedByName(found)

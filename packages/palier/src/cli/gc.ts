@@ -1,6 +1,7 @@
+import { bytesText, plural } from '../advice/words.ts'
 import { closeQuietly, findBackend, passedOver, refusedByName, whereabouts } from './backend.ts'
 import type { Job, Outcome } from './run.ts'
-import { bytesText, labelled, plural, table, wrap } from './text.ts'
+import { labelled, table, wrap } from './text.ts'
 
 const NOTHING_TO_DO = {
   redis: 'Nothing to do: Redis takes away expired entries by itself.',

@@ -1,3 +1,4 @@
+import { bytesText, countText } from '../advice/words.ts'
 import type { Detection } from '../detect.ts'
 import { PalierError } from '../errors.ts'
 import { entryPrefix, namespacePrefix } from '../key.ts'
@@ -6,7 +7,7 @@ import type { SharedStore } from '../store.ts'
 import { closeQuietly, findBackend, passedOver, refusedByName, whereabouts } from './backend.ts'
 import { splitKey } from './keyspace.ts'
 import type { Job, Outcome } from './run.ts'
-import { bytesText, countText, labelled, type Paint, table, wrap } from './text.ts'
+import { labelled, type Paint, table, wrap } from './text.ts'
 
 const HIT_RATES = 'Hit rates live in the running process: see cache.stats() there, or its console.'
 

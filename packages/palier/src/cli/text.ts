@@ -1,3 +1,5 @@
+import { countText } from '../advice/words.ts'
+
 /** How wide a line may be. */
 export const WIDTH = 80
 
@@ -48,27 +50,6 @@ export function table(
     )
     return (' '.repeat(indent) + cells.join('  ')).trimEnd()
   })
-}
-
-export function bytesText(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`
-  let value = bytes
-  let unit = 'B'
-  for (const next of ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']) {
-    if (value < 1024) break
-    value /= 1024
-    unit = next
-  }
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`
-}
-
-export function countText(count: number): string {
-  return count.toLocaleString('en-US')
-}
-
-/** `1 entry`, `2 entries`. */
-export function plural(count: number, one: string, many: string): string {
-  return `${countText(count)} ${count === 1 ? one : many}`
 }
 
 export function microsText(micros: number): string {

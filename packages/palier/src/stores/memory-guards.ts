@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { Decision, Limits, Locks, Rate } from '../guard.ts'
-import { type Counters, keptFor, slide } from '../sliding.ts'
+import type { Limits, Locks } from '../guard.ts'
+import { type Counters, keptFor, slide, type Tally, tally } from '../sliding.ts'
 
 /*
  * Locks and limits in this process: what the memory store offers, what the other stores are measured against, and
@@ -9,7 +9,7 @@ import { type Counters, keptFor, slide } from '../sliding.ts'
  */
 export interface MemoryGuardOptions {
   /**
-   * At most so many keys of limits; 100,000 unless said. Above it the key that was asked for least recently is
+   * At most so many keys of limits of each kind; 100,000 unless said. Above it the key that was asked for least recently is
    * forgotten, so whoever can make up that many keys can empty a counter: limit by what a client cannot choose.
    */
   readonly maxKeys?: number
@@ -69,16 +69,20 @@ function memoryLocks(clock: Clock): Locks {
   }
 }
 
-interface Counted {
-  readonly counters: Counters
-  readonly endsAt: number
+/** What is kept by key, for a bounded number of keys. */
+interface Kept<T> {
+  get(key: string): T | undefined
+  /** Keeps it until `endsAt`. Whoever is kept or kept again counts as asked for last. */
+  keep(key: string, value: T, endsAt: number): void
+  delete(key: string): void
 }
 
-function memoryLimits(clock: Clock, maxKeys: number): Limits {
+function keptByKey<T>(clock: Clock, maxKeys: number): Kept<T> {
   /** In the order of the last request, the oldest first. */
-  const kept = new Map<string, Counted>()
+  const kept = new Map<string, { readonly value: T; readonly endsAt: number }>()
 
-  const makeRoom = (now: number): void => {
+  const makeRoom = (): void => {
+    const now = clock.now()
     for (const [key, { endsAt }] of kept) if (endsAt <= now) kept.delete(key)
     for (const key of kept.keys()) {
       // A tenth at once, so that a flood of keys does not look through all of them each time.
@@ -88,19 +92,37 @@ function memoryLimits(clock: Clock, maxKeys: number): Limits {
   }
 
   return {
-    async take(key: string, rate: Rate, cost: number): Promise<Decision> {
-      const now = Math.floor(clock.now())
-      const known = kept.get(key)
-      const slid = slide(known?.counters, now, rate, cost)
-      const next = slid.kept === undefined ? known : { counters: slid.kept, endsAt: slid.kept.start + keptFor(rate) }
-      if (next === undefined) return slid.decision
+    get: key => kept.get(key)?.value,
+    keep(key, value, endsAt) {
       kept.delete(key)
-      if (kept.size >= maxKeys) makeRoom(now)
-      kept.set(key, next)
-      return slid.decision
+      if (kept.size >= maxKeys) makeRoom()
+      kept.set(key, { value, endsAt })
+    },
+    delete: key => void kept.delete(key),
+  }
+}
+
+function memoryLimits(clock: Clock, maxKeys: number): Limits {
+  const taken = keptByKey<Counters>(clock, maxKeys)
+  const counted = keptByKey<Tally>(clock, maxKeys)
+  return {
+    async take(key, rate, cost) {
+      const known = taken.get(key)
+      const { decision, kept } = slide(known, Math.floor(clock.now()), rate, cost)
+      const next = kept ?? known
+      if (next !== undefined) taken.keep(key, next, next.start + keptFor(rate))
+      return decision
+    },
+    async count(key, window, cost, penalty) {
+      const known = counted.get(key)
+      const tallied = tally(known, Math.floor(clock.now()), window, cost, penalty)
+      const next = tallied.kept ?? known
+      if (next !== undefined) counted.keep(key, next, next.endsAt)
+      return tallied.counted
     },
     async reset(key) {
-      kept.delete(key)
+      taken.delete(key)
+      counted.delete(key)
     },
   }
 }

@@ -128,6 +128,7 @@ function openStore(backing: Backing): SharedStore {
     },
     limits: {
       take: (key, rate, cost) => open(() => limits.take(key, rate, cost)),
+      count: (key, window, cost, penalty) => open(() => limits.count(key, window, cost, penalty)),
       reset: key => open(() => limits.reset(key)),
     },
     async close() {

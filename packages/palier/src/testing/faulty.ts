@@ -22,6 +22,7 @@ export type FaultTarget =
   | 'locks.renew'
   | 'locks.release'
   | 'limits.take'
+  | 'limits.count'
   | 'limits.reset'
 
 /** A fault to begin with. */
@@ -93,6 +94,7 @@ export function faulty(store: SharedStore, script: readonly FaultRule[] = []): F
     },
     limits: {
       take: (key, rate, cost) => gate('limits.take', () => store.limits.take(key, rate, cost)),
+      count: (key, window, cost, penalty) => gate('limits.count', () => store.limits.count(key, window, cost, penalty)),
       reset: key => gate('limits.reset', () => store.limits.reset(key)),
     },
     close: () => store.close(),

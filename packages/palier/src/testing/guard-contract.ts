@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Decision, Limits, Locks, Rate } from '../guard.ts'
 import { type ContractCase, LONG, type StoreSentence, type StoreUnderTest, seededRandom } from './case.ts'
+import { countSentences } from './guard-counts.ts'
 import { countingModel } from './guard-model.ts'
 
 /** The rules of `Locks` as cases to run with any test runner. Each case calls `make` for an empty store and closes it. */
@@ -189,7 +190,7 @@ async function takeMany(limits: readonly Limits[], times: number, rate: Rate): P
 const admitted = (decisions: readonly Decision[]): number => decisions.filter(({ allowed }) => allowed).length
 
 function limitSentences(seed: number): StoreSentence[] {
-  return [...counting(), ...sliding(), modelled(seed)]
+  return [...counting(), ...sliding(), modelled(seed), ...countSentences(seed)]
 }
 
 function counting(): StoreSentence[] {
@@ -254,10 +255,16 @@ function counting(): StoreSentence[] {
       async ({ store, second }) => {
         const other = await second()
         const rate = { limit: 1, window: LONG }
-        for (const key of NAMES) assert.equal((await store.limits.take(key, rate, 1)).allowed, true)
+        for (const key of NAMES) {
+          assert.equal((await store.limits.take(key, rate, 1)).allowed, true)
+          assert.equal((await store.limits.count(key, LONG, 1)).count, 1)
+        }
         await store.delete(NAMES)
         await store.locks.release('a', 'a')
-        for (const key of NAMES) assert.equal((await other.limits.take(key, rate, 1)).allowed, false)
+        for (const key of NAMES) {
+          assert.equal((await other.limits.take(key, rate, 1)).allowed, false)
+          assert.equal((await other.limits.count(key, LONG, 1)).count, 2)
+        }
         for await (const keys of store.scan('')) assert.deepEqual(keys, [])
       },
     ],

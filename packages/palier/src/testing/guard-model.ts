@@ -1,4 +1,4 @@
-import type { Rate } from '../guard.ts'
+import type { Counted, Penalty, Rate } from '../guard.ts'
 
 /**
  * What a limit has to decide, told from the list of everything that was admitted: windows follow one another from the
@@ -22,5 +22,28 @@ export function countingModel({ limit, window }: Rate): (now: number, cost: numb
     const allowed = used + cost <= limit
     if (allowed && cost > 0) taken.push({ at: now, cost })
     return { allowed, remaining: Math.max(0, limit - used - (allowed ? cost : 0)) }
+  }
+}
+
+const TEN_YEARS = 3_650 * 86_400_000
+
+/** What a count has to tell, likewise: the costs that one window saw, from the first on, and when it ends. */
+export function tallyModel(window: number): (now: number, cost: number, penalty?: Penalty) => Counted {
+  let seen: number[] = []
+  let endsAt = 0
+
+  return (now, cost, penalty) => {
+    if (now >= endsAt) seen = []
+    if (seen.length === 0) {
+      if (cost <= 0) return { count: 0, resetAfter: 0 }
+      endsAt = now + window
+    }
+    if (cost !== 0) seen.push(cost)
+    const count = seen.reduce((sum, each) => Math.max(0, sum + each), 0)
+    let lasts = window
+    for (let excess = count - (penalty?.above ?? 0); excess > 1; excess--)
+      lasts = Math.min(lasts * (penalty?.growth ?? 1), TEN_YEARS)
+    if (penalty !== undefined && cost > 0 && count > penalty.above) endsAt = now + lasts
+    return { count, resetAfter: endsAt - now }
   }
 }

@@ -369,6 +369,28 @@ describe('the limits of a directory', () => {
     expect((await store.limits.take('key', rate, 1)).allowed).toBe(true)
   })
 
+  test('keep their counts through any number of logs, and for a store that comes later', async () => {
+    const { dir, store, open } = setup()
+    const first = open()
+    for (let i = 1; i <= 3_000; i++) {
+      const one = i % 2 === 0 ? store : first
+      expect((await one.limits.count('key', LONG, 1)).count).toBe(i)
+    }
+    expect(logOf(dir).n).toBeGreaterThan(1)
+    expect((await open().limits.count('key', LONG, -1)).count).toBe(2_999)
+    expect(readFileSync(logOf(dir).path, 'utf8')).not.toContain('key')
+  })
+
+  test('end a count in time when the clock was turned back', async () => {
+    const { clock, store, open } = setup()
+    await store.limits.count('key', LONG, 3)
+    clock.jumpWall(-10 * LONG)
+    expect(await open().limits.count('key', LONG, 0)).toEqual({ count: 3, resetAfter: LONG })
+    expect(await store.limits.count('key', LONG, 1)).toEqual({ count: 4, resetAfter: LONG })
+    await clock.advance(LONG)
+    expect((await store.limits.count('key', LONG, 1)).count).toBe(1)
+  })
+
   test('are not shown among the entries of the store', async () => {
     const { dir, store } = setup()
     await store.limits.take('key', rate, 1)

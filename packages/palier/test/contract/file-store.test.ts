@@ -2,7 +2,7 @@ import { afterAll, describe, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.ts'
 import { storeContract } from '../../src/testing/store-contract.ts'
 import { busContract } from '../../src/testing/bus-contract.ts'
-import { fileStore } from '../../src/stores/file/store.ts'
+import { type FileStoreOptions, fileStore } from '../../src/stores/file/store.ts'
 import { freshDir } from '../support/file-store.ts'
 
 const leftovers: (() => void)[] = []
@@ -10,18 +10,26 @@ afterAll(() => {
   for (const remove of leftovers) remove()
 })
 
-for (const io of ['sync', 'async'] as const) {
-  describe(`the file store keeps the store contract, ${io}`, () => {
+const KEEPING = { evict: false, durable: true }
+const WAYS: readonly (readonly [string, Omit<FileStoreOptions, 'dir'>])[] = [
+  ['sync', { io: 'sync' }],
+  ['async', { io: 'async' }],
+  ['sync, without eviction and durable', { io: 'sync', ...KEEPING }],
+  ['async, without eviction and durable', { io: 'async', ...KEEPING }],
+]
+
+for (const [name, options] of WAYS) {
+  describe(`the file store keeps the store contract, ${name}`, () => {
     const make = async () => {
       const { dir, remove } = freshDir()
       leftovers.push(remove)
       const clock = manualClock()
-      const store = fileStore({ dir, io, clock })
+      const store = fileStore({ dir, ...options, clock })
       const opened = [store]
       return {
         store,
         async second() {
-          const other = fileStore({ dir, io, clock })
+          const other = fileStore({ dir, ...options, clock })
           opened.push(other)
           return other
         },

@@ -125,3 +125,27 @@ describe('a limit that four processes ask for 50 times each at once', () => {
     for (const key of KEYS) expect(await admitted(takers, key, 50)).toBe(50)
   })
 })
+
+describe('a count that four processes make 50 times each at once', () => {
+  const places: readonly (readonly [string, () => Promise<string>])[] = [
+    ['in a directory', async () => directory()],
+    [
+      'on redis',
+      async () => {
+        const server = await startRedis()
+        ends.push(() => server.stop())
+        return server.url
+      },
+    ],
+  ]
+  for (const [what, place] of places) {
+    test(`is 200, and each number is told once, ${what}`, async () => {
+      const counters = await workers(4, await place())
+      for (const key of ['a', 'b', 'c']) {
+        const told = await Promise.all(counters.map(counter => counter.ask(`count ${key}`)))
+        const numbers = told.flatMap(line => line.split(',').map(Number)).sort((a, b) => a - b)
+        expect(numbers).toEqual(Array.from({ length: 200 }, (_, i) => i + 1))
+      }
+    })
+  }
+})

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fileStore } from '../../src/stores/file/store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
@@ -117,3 +117,50 @@ for (const kind of KINDS) {
     for (const { name, run } of limitContract(redis)) test(name, run)
   })
 }
+
+describe('a count on redis', () => {
+  const KEY = 'palier:{key}:n'
+  const WINDOW = 600_000
+  let server: RedisServer
+  const open = () => answers(redisStore({ url: server.url, deadline: 5_000 }))
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+
+  test('always has its end with it, and is gone when it was reset', async () => {
+    const store = await open()
+    try {
+      for (const cost of [1, 1, -1, -5, 2]) {
+        await store.limits.count('key', WINDOW, cost)
+        const left = Number((await server.ask(`PTTL ${KEY}`)).slice(1))
+        expect(left).toBeGreaterThan(0)
+        expect(left).toBeLessThanOrEqual(WINDOW)
+      }
+      await store.limits.reset('key')
+      for (const cost of [0, -1]) await store.limits.count('key', WINDOW, cost)
+      expect(await server.ask(`EXISTS ${KEY}`)).toBe(':0')
+    } finally {
+      await store.close()
+    }
+  })
+
+  test('of a server whose clock went back, or that cannot be read, holds nobody for longer than its window', async () => {
+    const store = await open()
+    try {
+      const ahead = Date.now() + 50 * WINDOW
+      await server.ask(`SET ${KEY} "${ahead} ${ahead + WINDOW} 7"`)
+      expect(await store.limits.count('key', WINDOW, 0)).toEqual({ count: 7, resetAfter: WINDOW })
+      const { count, resetAfter } = await store.limits.count('key', WINDOW, 1)
+      expect([count, resetAfter <= WINDOW]).toEqual([8, true])
+      expect(Number((await server.ask(`PTTL ${KEY}`)).slice(1))).toBeLessThanOrEqual(WINDOW)
+      for (const nonsense of ['SET', 'LPUSH']) {
+        await server.ask(`DEL ${KEY}`)
+        await server.ask(`${nonsense} ${KEY} nonsense`)
+        expect(await store.limits.count('key', WINDOW, 1)).toEqual({ count: 1, resetAfter: WINDOW })
+      }
+    } finally {
+      await store.close()
+    }
+  })
+})

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { slide } from '../../src/sliding.ts'
+import { slide, type Tally, tally } from '../../src/sliding.ts'
 import { memoryGuards } from '../../src/stores/memory.ts'
 import { manualClock } from '../../src/testing.ts'
-import { countingModel } from '../../src/testing/guard-model.ts'
+import { countingModel, tallyModel } from '../../src/testing/guard-model.ts'
 
 const rates = fc.record({ limit: fc.integer({ min: 1, max: 30 }), window: fc.integer({ min: 1, max: 1_000 }) })
 const steps = fc.array(fc.record({ pass: fc.integer({ min: 0, max: 1_500 }), cost: fc.integer({ min: 0, max: 31 }) }), {
@@ -98,6 +98,55 @@ describe('a sliding window', () => {
         expect(BigInt(remaining)).toBe(BigInt(rate.limit) - share)
       }),
       { numRuns: 2_000 },
+    )
+  })
+})
+
+describe('a fixed window', () => {
+  const windows = fc.integer({ min: 1, max: 1_000 })
+  const costs = fc.integer({ min: -4, max: 4 })
+  const penalties = fc.option(fc.record({ above: fc.integer({ min: 0, max: 6 }), growth: fc.constantFrom(1, 2) }), {
+    nil: undefined,
+  })
+
+  test('counts as a model does that keeps every cost', async () => {
+    const counts = fc.array(fc.record({ pass: fc.integer({ min: 0, max: 1_500 }), cost: costs, penalty: penalties }), {
+      maxLength: 60,
+    })
+    await fc.assert(
+      fc.asyncProperty(windows, counts, async (window, all) => {
+        const clock = manualClock()
+        const { limits } = memoryGuards(clock)
+        const model = tallyModel(window)
+        let now = 0
+        for (const { pass, cost, penalty } of all) {
+          const ms = pass % 2 === 0 ? pass : 0
+          now += ms
+          await clock.advance(ms)
+          expect(await limits.count('key', window, cost, penalty)).toEqual(model(now, cost, penalty))
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('ends no later than its length from now, whatever the clock does', () => {
+    const instants = fc.array(fc.record({ pass: fc.integer({ min: -5_000, max: 2_000 }), cost: costs }))
+    fc.assert(
+      fc.property(windows, instants, (window, all) => {
+        let now = 1_000_000
+        let kept: Tally | undefined
+        for (const { pass, cost } of all) {
+          now += pass
+          const tallied = tally(kept, now, window, cost)
+          kept = tallied.kept ?? kept
+          const { count, resetAfter } = tallied.counted
+          expect(count).toBeGreaterThanOrEqual(0)
+          expect(resetAfter).toBeLessThanOrEqual(window)
+          expect(resetAfter > 0).toBe(kept !== undefined && kept.endsAt > now)
+          if (kept !== undefined) expect(tally(kept, now + resetAfter, window, 0).counted.count).toBe(0)
+        }
+      }),
     )
   })
 })

@@ -1,21 +1,22 @@
 import { createInterface } from 'node:readline'
 import { PalierError } from '../../src/errors.ts'
 import { decodeRecord } from '../../src/record.ts'
-import { type FileEvent, fileStore } from '../../src/stores/file/store.ts'
+import { type FileEvent, type FileStoreOptions, fileStore } from '../../src/stores/file/store.ts'
 import { fileRecord, textOf } from './file-store.ts'
 
 /*
- * A process that does to a file store what it is told. `file-act-worker.ts DIR [sync|async]` prints `ready`; each line it reads is
+ * A process that does to a file store what it is told. `file-act-worker.ts DIR [sync|async] [OPTIONS as JSON]` prints `ready`; each line it reads is
  * commands separated by `;`, each answered by a line: a value, `absent`, `true`, `false`, `done`, or the code of an error.
  *
  *   get K · set K TEXT [FILLER] · delete K · claim K TOKEN [TTL] · steal K TOKEN · commit K TOKEN TEXT · release K TOKEN
  *   sweep · faults (the faults told since the last time, as `operation:fault`, by commas)
  */
-const [dir = '', io = 'sync'] = process.argv.slice(2)
+const [dir = '', io = 'sync', options = '{}'] = process.argv.slice(2)
 const LONG = 600_000
 let told: string[] = []
 
 const store = fileStore({
+  ...(JSON.parse(options) as Pick<FileStoreOptions, 'evict' | 'durable'>),
   dir,
   io: io === 'async' ? 'async' : 'sync',
   onEvent(event: FileEvent) {

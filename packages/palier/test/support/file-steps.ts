@@ -2,10 +2,11 @@ import { closeSync, constants, mkdirSync, openSync, renameSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { createEntries, type Entries } from '../../src/stores/file/entries.ts'
+import { notDurable } from '../../src/stores/file/durability.ts'
 import { createHidden } from '../../src/stores/file/hidden.ts'
 import { createIo, type FileIo } from '../../src/stores/file/io.ts'
 import { createLayout } from '../../src/stores/file/layout.ts'
-import { createLeases } from '../../src/stores/file/lease.ts'
+import { createLeases, type Leases } from '../../src/stores/file/lease.ts'
 import type { Place } from '../../src/stores/file/reader.ts'
 import { createTimes } from '../../src/stores/file/times.ts'
 
@@ -20,6 +21,7 @@ import { createTimes } from '../../src/stores/file/times.ts'
  */
 export interface Actor {
   readonly entries: Entries
+  readonly leases: Leases
   readonly place: Place
 }
 
@@ -88,13 +90,16 @@ function actorIn(dir: string, key: string, io: FileIo): Actor {
     times,
     hidden: createHidden(systemClock),
     budget: { bytes: Number.MAX_SAFE_INTEGER, files: Number.MAX_SAFE_INTEGER },
+    evict: () => true,
+    durability: notDurable,
+    clearDead: () => Promise.resolve(false),
     reopen: () => Promise.reject(new Error('the directory is there')),
     noteFault(operation, cause) {
       throw new Error(operation, { cause })
     },
     makeRoom: () => undefined,
   })
-  return { entries, place: { key, path: layout.entry(key) } }
+  return { entries, leases, place: { key, path: layout.entry(key) } }
 }
 
 export interface Play {

@@ -47,6 +47,10 @@ async function answer(command: string, name: string, number: string): Promise<st
       const taken = await Promise.all(Array.from({ length: 50 }, () => store.limits.take(name, rate, 1)))
       return String(taken.filter(({ allowed }) => allowed).length)
     }
+    case 'count': {
+      const told = await Promise.all(Array.from({ length: 50 }, () => store.limits.count(name, LONG, 1)))
+      return told.map(({ count }) => count).join(',')
+    }
     case 'acquire':
       return String((await store.locks.acquire(name, me, Number(number))) ?? '-')
     case 'release':

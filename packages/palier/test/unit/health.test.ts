@@ -92,6 +92,7 @@ describe('the reason of a state', () => {
     await down(at)
     await at.clock.advance(500)
     expect(reason(at)).toContain(': reads go to the source;')
+    expect(at.cache.status().state).toBe('DOWN')
     await at.cache.close()
   })
 

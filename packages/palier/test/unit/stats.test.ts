@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/index.ts'
-import { Histogram } from '../../src/stats.ts'
+import { Histogram, LATENCY_BOUNDS } from '../../src/stats.ts'
 import { gate, memoryCache, pair } from '../support/caches.ts'
 
 interface Counts {
@@ -282,10 +282,33 @@ describe('percentiles', () => {
 
   test('of nothing are nothing, and no value breaks them', () => {
     const histogram = new Histogram()
-    expect(histogram.read()).toEqual({ count: 0, p50: 0, p95: 0, p99: 0 })
+    expect(histogram.read()).toEqual({
+      count: 0,
+      total: 0,
+      buckets: LATENCY_BOUNDS.map(() => 0),
+      p50: 0,
+      p95: 0,
+      p99: 0,
+    })
     for (const value of [0, -1, 1e-9, 1e12, Number.MAX_VALUE]) histogram.add(value)
     const { count, p50, p99 } = histogram.read()
     expect(count).toBe(5)
     expect(Number.isFinite(p50) && Number.isFinite(p99)).toBe(true)
+  })
+
+  test('count exactly how many took at most as long as each bound, and how long all took', () => {
+    const histogram = new Histogram()
+    for (const ms of [0.2, 1, 1.001, 2.5, 9, 10_000, 10_001]) histogram.add(ms)
+    const { buckets, total, count } = histogram.read()
+    expect(Object.fromEntries(LATENCY_BOUNDS.map((bound, i) => [bound, buckets[i]]))).toMatchObject({
+      1: 2,
+      2.5: 4,
+      5: 4,
+      10: 5,
+      5000: 5,
+      10000: 6,
+    })
+    expect(count).toBe(7)
+    expect(total).toBeCloseTo(20_014.701, 6)
   })
 })

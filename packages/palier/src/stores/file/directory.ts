@@ -14,6 +14,8 @@ export interface Opened {
   readonly mode: 'sync' | 'async'
   /** Nothing was there: the ledger may begin at zero. */
   readonly fresh: boolean
+  /** Nothing alive may be taken away for room, because this store or another one of the directory says so. */
+  readonly keeps: boolean
 }
 
 const TAG = `Signature: 8a477f597d28d172789f06886806bc55
@@ -78,8 +80,17 @@ function rehearse(layout: Layout): { millis: number; coarse: boolean } {
   return { millis: times.sort((a, b) => a - b)[1] ?? 0, coarse }
 }
 
+const KEEP = `What is alive in this directory is not taken away for room, neither by \`palier gc\`. Remove this file to allow it.
+`
+
+export interface OpenOptions {
+  readonly io: 'auto' | 'sync' | 'async'
+  /** False: entries cannot be made again, and everybody is told by a file. */
+  readonly evict: boolean
+}
+
 /** Makes what is missing and decides how to talk to the disk. Rejects with a plain reason when the directory cannot serve. */
-export async function openDirectory(layout: Layout, io: 'auto' | 'sync' | 'async'): Promise<Opened> {
+export async function openDirectory(layout: Layout, { io, evict }: OpenOptions): Promise<Opened> {
   const refused = await claimDirectory(layout.dir)
   if (refused !== undefined) {
     throw new PalierError('PALIER_STORE_FAILED', `${refused.why}; ${refused.hint}`)
@@ -88,9 +99,11 @@ export async function openDirectory(layout: Layout, io: 'auto' | 'sync' | 'async
   make(layout.state)
   make(layout.bus)
   const fresh = make(layout.entries)
-  writeOnce(layout.tag, TAG)
+  // The tag would leave out of the backups what nothing can make again.
+  if (evict) writeOnce(layout.tag, TAG)
+  else writeOnce(layout.keep, KEEP)
   const network = await isNetwork(layout.dir)
   const { millis, coarse } = rehearse(layout)
   const mode = io === 'auto' ? (network || millis > SLOW_CALL ? 'async' : 'sync') : io
-  return { network, coarse, mode, fresh }
+  return { network, coarse, mode, fresh, keeps: !evict || fs.existsSync(layout.keep) }
 }

@@ -2,12 +2,13 @@ import type { Clock } from '../../clock.ts'
 import { PalierError } from '../../errors.ts'
 import { recordHead } from '../../record.ts'
 import type { Claim, Claimed, StoredRecord } from '../../store.ts'
+import type { Durability } from './durability.ts'
 import { BudgetError, faultOf, isErrno } from './errors.ts'
 import type { Hidden } from './hidden.ts'
 import { CREATE, type FileIo, type Maybe } from './io.ts'
 import { diskBytes, encodeFrame, FRAME_BYTES, type Layout, shardOf } from './layout.ts'
 import type { Leases } from './lease.ts'
-import type { Budget, Ledger } from './ledger.ts'
+import type { Budget, Count, Ledger } from './ledger.ts'
 import { createReader, createStamps, type Place } from './reader.ts'
 import { createSuspension } from './suspension.ts'
 import type { Times } from './times.ts'
@@ -36,21 +37,28 @@ export interface EntriesOptions {
   readonly times: Times
   readonly hidden: Hidden
   readonly budget: Budget
+  /** False: nothing alive is taken away for room, and nothing that cannot be read. */
+  readonly evict: () => boolean
+  readonly durability: Durability
   /** Makes the directories of the store again. */
   readonly reopen: () => Promise<unknown>
   readonly noteFault: (operation: string, cause: unknown) => void
   /** The disk itself is full. */
   readonly makeRoom: () => void
+  /** The budget is used up; true once it may be no more, because what is dead was taken away. */
+  readonly clearDead: () => Promise<boolean>
 }
 
 /** Beyond this many meetings with other writers in the very same instant, the others are simply the newer ones. */
 const ATTEMPTS = 32
 const CLAIM_ATTEMPTS = 8
+
 export function createEntries(options: EntriesOptions): Entries {
-  const { io, layout, leases, ledger, clock, times, hidden, budget, noteFault } = options
+  const { io, layout, leases, ledger, clock, times, hidden, budget, evict, durability, noteFault } = options
   const stampNow = createStamps()
   const suspension = createSuspension(clock)
-  const read = createReader({ io, layout, times, hidden, noteFault, removed: bytes => ledger.give(bytes, 1) }, stampNow)
+  const removed = (bytes: number): void => ledger.give(bytes, 1)
+  const read = createReader({ io, layout, times, hidden, evict, noteFault, removed }, stampNow)
 
   const noteFull = (error: unknown): void => {
     // A file beyond the limit of the process is one file's trouble; what was refused unasked is no news.
@@ -95,31 +103,45 @@ export function createEntries(options: EntriesOptions): Entries {
     }
   }
 
-  const pay = async (bytes: number): Promise<void> => {
-    suspension.enter()
-    if (!(await ledger.take(bytes, 1))) {
-      throw new BudgetError(`the budget of ${budget.bytes} bytes and ${budget.files} files is used up`)
-    }
+  /** What `bytes` under `path` take more than what they replace. */
+  const costOf = async (path: string, bytes: number): Promise<Count> => {
+    const old = await io().stat(path)
+    return old?.isFile() === true ? { bytes: bytes - diskBytes(old.size), files: 0 } : { bytes, files: 1 }
   }
 
-  /** Pays for `bytes` around a write; `write` says whether it was done, and what it replaced is credited. */
+  /** What takes no more than before is written however little room there is. */
+  const afford = ({ bytes, files }: Count): boolean | Promise<boolean> =>
+    (bytes <= 0 && files === 0) || ledger.take(Math.max(0, bytes), files)
+
+  const pay = async (path: string, bytes: number): Promise<Count> => {
+    suspension.enter()
+    const cost = await costOf(path, bytes)
+    if (await afford(cost)) return cost
+    if (!evict() && (await options.clearDead())) {
+      // The very entry may have been among the dead.
+      const left = await costOf(path, bytes)
+      if (await afford(left)) return left
+    }
+    const rule = evict() ? '' : ', and nothing alive may be taken away'
+    throw new BudgetError(`the budget of ${budget.bytes} bytes and ${budget.files} files is used up${rule}`)
+  }
+
+  /** Pays for `bytes` around a write that says whether it was done. */
   const paying = async (path: string, bytes: number, write: () => Promise<boolean>): Promise<boolean> => {
-    let owed = 0
+    let paid: Count | undefined
     try {
       // The ledger may be what finds the disk full.
-      await pay(bytes)
-      owed = bytes
-      const old = await io().stat(path)
+      paid = await pay(path, bytes)
       if (!(await write())) return false
-      owed = 0
       suspension.passed()
-      if (old?.isFile() === true) ledger.give(diskBytes(old.size), 1)
+      if (paid.bytes < 0) ledger.give(-paid.bytes, 0)
+      paid = undefined
       return true
     } catch (error) {
       if (faultOf(error) === 'full') noteFull(error)
       throw error
     } finally {
-      if (owed > 0) ledger.give(owed, 1)
+      if (paid !== undefined) ledger.give(Math.max(0, paid.bytes), paid.files)
     }
   }
 
@@ -130,6 +152,7 @@ export function createEntries(options: EntriesOptions): Entries {
     try {
       try {
         await io().write(fd, frame, bytes)
+        await durability.bytes(fd)
         await io().rename(temporary, path)
       } catch (error) {
         await Promise.resolve(io().unlink(temporary)).catch(() => undefined)
@@ -149,7 +172,10 @@ export function createEntries(options: EntriesOptions): Entries {
       for (let attempt = 1; !(await replace(path, frame, bytes)); attempt++) if (attempt === ATTEMPTS) break
       return true
     }
-    await withShard(path, () => paying(path, diskBytes(FRAME_BYTES + bytes.length), change))
+    await withShard(path, async () => {
+      await paying(path, diskBytes(FRAME_BYTES + bytes.length), change)
+      await durability.name(path)
+    })
     hidden.forgive(path)
     hidden.writable()
   }
@@ -157,11 +183,24 @@ export function createEntries(options: EntriesOptions): Entries {
   /** What the disk would not delete is not read by this process any more, until it is deleted or written anew. */
   const remove = async (place: Place): Promise<void> => {
     try {
-      if ((await hasShard(shardOf(place.path))) && (await removeNow(place))) hidden.writable()
+      if (await hasShard(shardOf(place.path))) {
+        if (await removeNow(place)) hidden.writable()
+        // Also for what another process removed, and has not flushed yet.
+        await nameGone(place.path)
+      }
       hidden.forgive(place.path)
     } catch (error) {
       hidden.noteDeleted(place.path)
       throw error
+    }
+  }
+
+  const nameGone = async (path: string): Promise<void> => {
+    try {
+      await durability.name(path)
+    } catch (error) {
+      // The whole shard went.
+      if (faultOf(error) !== 'absent') throw error
     }
   }
 
@@ -239,8 +278,10 @@ export function createEntries(options: EntriesOptions): Entries {
       const done = await paying(path, diskBytes(FRAME_BYTES + bytes.length), () =>
         leases.commit(path, token, frame, bytes),
       )
-      if (done) hidden.forgive(path)
-      return done
+      if (!done) return false
+      await durability.name(path)
+      hidden.forgive(path)
+      return true
     } catch (error) {
       const fault = faultOf(error)
       // The directory went, and the lease with it.

@@ -33,6 +33,10 @@ export interface FileIo {
   mkdir(path: string): Maybe<void>
   rmdir(path: string): Maybe<void>
   list(path: string): Maybe<Dirent[]>
+  /** The bytes of an open file are on the disk when this resolves; never on the event loop, in either form. */
+  sync(fd: number): Promise<void>
+  /** The names in a directory are on the disk when this resolves. */
+  flush(dir: string): Maybe<void>
 }
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
@@ -56,6 +60,7 @@ const fstatAsync: (fd: number) => Promise<Stats> = promisify(fs.fstat)
 const futimesAsync = promisify(fs.futimes)
 const readAsync = promisify(fs.read)
 const writeAsync = promisify(fs.write)
+const fdatasyncAsync = promisify(fs.fdatasync)
 
 async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
@@ -81,6 +86,30 @@ async function orNothing<T>(work: () => Promise<T>): Promise<T | undefined> {
   } catch (error) {
     if (isNothing(error)) return undefined
     throw error
+  }
+}
+
+/** Puts the names in a directory on the disk. */
+export async function flushDirectory(dir: string): Promise<void> {
+  try {
+    const handle = await fs.promises.open(dir, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Some file systems have no such thing as a flushed directory.
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM', 'EACCES')) throw error
+  }
+}
+
+/** Like `flushDirectory`, where a directory that is gone has nothing to lose. */
+export async function flushIfThere(dir: string): Promise<void> {
+  try {
+    await flushDirectory(dir)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
   }
 }
 
@@ -132,6 +161,8 @@ const asyncIo: FileIo = {
   },
   rmdir: path => fs.promises.rmdir(path),
   list: path => fs.promises.readdir(path, { withFileTypes: true }),
+  sync: fd => fdatasyncAsync(fd),
+  flush: flushDirectory,
 }
 
 /** Above this, in milliseconds, a synchronous call holds up the event loop too long. */
@@ -238,6 +269,8 @@ function createSyncIo(slow: () => void): FileIo {
     },
     rmdir: path => fs.rmdirSync(path),
     list: path => fs.readdirSync(path, { withFileTypes: true }),
+    sync: asyncIo.sync,
+    flush: asyncIo.flush,
   }
 }
 

@@ -12,6 +12,7 @@ import type { Times } from './times.ts'
  *   v1/ab/<64 hex>.l/        the lease of that entry, a directory with the ticket of its holder (lease.ts)
  *   v1/ab/<64 hex>.<id>.t    an entry being written;  .c a lease being made
  *   state/                   the ledger of the budgets and the sweeper's lease
+ *   state/keep               while it is there, nothing alive is taken away for room, whoever sweeps
  *   bus/<channel>/           the journal through which caches hear of each other (journal.ts)
  *
  * An entry file is a frame and the record. The frame keeps what only the store needs, the end of the entry, so that a
@@ -49,6 +50,7 @@ export interface Layout {
   readonly state: string
   readonly ledger: string
   readonly sweeper: string
+  readonly keep: string
   readonly bus: string
   /** The directory of a shard, 0 to 255. */
   shard(index: number): string
@@ -71,6 +73,7 @@ export function createLayout(dir: string): Layout {
     state,
     ledger: `${state}/ledger`,
     sweeper: `${state}/sweeper`,
+    keep: `${state}/keep`,
     bus: `${dir}/bus`,
     shard: index => `${entries}/${index.toString(16).padStart(2, '0')}`,
     entry(key) {

@@ -1,7 +1,8 @@
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
+import { type Durability, notDurable } from './durability.ts'
 import { isErrno } from './errors.ts'
-import { CREATE, type FileIo, REWRITE } from './io.ts'
+import { CREATE, type FileIo, type Maybe, REWRITE } from './io.ts'
 import type { Layout } from './layout.ts'
 import type { Times } from './times.ts'
 
@@ -21,6 +22,7 @@ import type { Times } from './times.ts'
  *   void      unlink whatever ticket is in `K.l`, then remove the directory. Done when the system removes it or says
  *             that it is gone: either shows that no ticket was in it.
  *   renew     a new mtime for `K.l/<token>`.
+ *   takeAway  claim, with a directory for a ticket; if what is to go is still K, rename K into that directory.
  *
  * Why a commit under a lost lease changes nothing: K is changed by one call, the rename of the ticket, and every way
  * to lose a lease removes that ticket from its directory. The system does one of the two first, under the lock of
@@ -43,6 +45,10 @@ import type { Times } from './times.ts'
  * to nothing. This is exact whatever happens in between, and costs an `lstat` and a look at the link count, where
  * taking the lease would cost a directory made and removed: half as much again as the write itself.
  *
+ * Why `takeAway` never takes what was written after it looked, as an unlink would: to look comes after the claim, so
+ * whoever changes K after the look finds `K.l` in its step (2), and removes the directory into which K would be
+ * renamed. Either that comes first, and the rename finds nothing; or the rename does, and (3) sees that K is gone.
+ *
  * A lease may end early, never late: a void that meets a newer lease than the one it was meant for takes that too,
  * and its holder's commit says false.
  *
@@ -61,6 +67,10 @@ export interface Leases {
   commit(path: string, token: string, first: Uint8Array, second: Uint8Array): Promise<boolean>
   /** Ends the lease of `path` if its time has come, and removes an empty lease directory. True: something was removed. */
   tidy(path: string): Promise<boolean>
+  /** Removes `path` if `isSame`, asked under its lease, says so; false when it does not, or the lease is another's. */
+  takeAway(path: string, isSame: () => Promise<boolean>): Promise<boolean>
+  /** Removes the directory of a lease, or of one being made, with all that is in it. */
+  clear(dir: string): Promise<void>
 }
 
 /** A ticket being filled has the time of its last write; this long after it its holder counts as dead. */
@@ -92,11 +102,14 @@ export interface LeaseOptions {
   readonly times: Times
   /** True when the file system keeps times in whole seconds. */
   readonly coarse: () => boolean
+  /** What a commit waits for between writing and renaming. */
+  readonly durability?: Pick<Durability, 'bytes'>
 }
 
-export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions): Leases {
-  const ticketOf = (path: string, token: string): string =>
-    `${path}.l/${PLAIN_TOKEN.test(token) ? token : hash('sha256', token, 'hex')}`
+export function createLeases(options: LeaseOptions): Leases {
+  const { io, layout, clock, times, coarse, durability = notDurable } = options
+  const nameOf = (token: string): string => (PLAIN_TOKEN.test(token) ? token : hash('sha256', token, 'hex'))
+  const ticketOf = (path: string, token: string): string => `${path}.l/${nameOf(token)}`
 
   const isLive = (mtimeMs: number, ctimeMs: number, size: number): boolean => {
     const system = Date.now()
@@ -104,11 +117,15 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
     return size === 0 ? mtimeMs > times.wallSince(ctimeMs) : mtimeMs + COMMIT_TIME > system
   }
 
+  const clear = async (dir: string): Promise<void> => {
+    for (const { name } of await io().list(dir)) await endTicket(`${dir}/${name}`)
+    await io().rmdir(dir)
+  }
+
   /** Removes a directory that never became a lease. The sweeper does what is left undone. */
   const discard = async (dir: string): Promise<void> => {
     try {
-      for (const { name } of await io().list(dir)) await io().unlink(`${dir}/${name}`)
-      await io().rmdir(dir)
+      await clear(dir)
     } catch {
       // Nobody looks at it.
     }
@@ -146,9 +163,20 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
       const stat = await io().stat(ticket)
       if (stat === undefined) continue
       if (isLive(stat.mtimeMs, stat.ctimeMs, stat.size)) return false
-      await unlinkIfThere(ticket)
+      await endTicket(ticket)
     }
     return true
+  }
+
+  /** A ticket that is a directory may get the file it was made for in between: then it stays, for another attempt. */
+  const endTicket = async (ticket: string): Promise<void> => {
+    try {
+      await unlinkIfThere(ticket)
+    } catch (error) {
+      if (!isErrno(error, 'EISDIR', 'EPERM') || (await io().stat(ticket))?.isDirectory() !== true) throw error
+      for (const name of await ticketsIn(ticket)) await unlinkIfThere(`${ticket}/${name}`)
+      await removeEmpty(ticket)
+    }
   }
 
   const unlinkIfThere = async (path: string): Promise<boolean> => {
@@ -169,49 +197,48 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
     const fd = await io().open(ticket, REWRITE)
     try {
       await io().write(fd, first, second)
+      await durability.bytes(fd)
     } finally {
       await io().close(fd)
     }
   }
 
-  const prepare = async (path: string, token: string, ttl: number): Promise<string> => {
-    const dir = layout.beside(path, 'c')
-    const ticket = `${dir}${ticketOf(path, token).slice(path.length + 2)}`
-    await io().mkdir(dir)
+  const writeTicket = async (ticket: string, ttl: number): Promise<void> => {
+    const fd = await io().open(ticket, CREATE)
     try {
-      const fd = await io().open(ticket, CREATE)
-      try {
-        await io().futimes(fd, endSeconds(clock.wall(), ttl, coarse()))
-      } finally {
-        await io().close(fd)
-      }
-      // From here on a turn of the clock is told from the time the ticket got.
-      times.observe()
+      await io().futimes(fd, endSeconds(clock.wall(), ttl, coarse()))
+    } finally {
+      await io().close(fd)
+    }
+    // From here on a turn of the clock is told from the time the ticket got.
+    times.observe()
+  }
+
+  /** Makes the lease of `path`, with the ticket that `make` puts into it; false: somebody holds it. */
+  const occupy = async (path: string, make: (dir: string) => Maybe<void>): Promise<boolean> => {
+    const lease = `${path}.l`
+    if ((await io().stat(lease)) !== undefined && !(await endExpired(lease))) return false
+    const prepared = layout.beside(path, 'c')
+    await io().mkdir(prepared)
+    try {
+      await make(prepared)
+      await io().rename(prepared, lease)
+      return true
     } catch (error) {
-      await discard(dir)
+      await discard(prepared)
+      if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false
       throw error
     }
-    return dir
   }
 
   return {
-    async claim(path, token, ttl) {
-      const lease = `${path}.l`
-      if ((await io().stat(lease)) !== undefined && !(await endExpired(lease))) return false
-      const prepared = await prepare(path, token, ttl)
-      try {
-        await io().rename(prepared, lease)
-        return true
-      } catch (error) {
-        await discard(prepared)
-        if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false
-        throw error
-      }
+    claim(path, token, ttl) {
+      return occupy(path, dir => writeTicket(`${dir}/${nameOf(token)}`, ttl))
     },
     async void(path) {
       const lease = `${path}.l`
       for (let attempt = 0; attempt < VOID_ATTEMPTS; attempt++) {
-        for (const name of await ticketsIn(lease)) await unlinkIfThere(`${lease}/${name}`)
+        for (const name of await ticketsIn(lease)) await endTicket(`${lease}/${name}`)
         try {
           await io().rmdir(lease)
           return
@@ -265,5 +292,22 @@ export function createLeases({ io, layout, clock, times, coarse }: LeaseOptions)
       const lease = `${path}.l`
       return (await endExpired(lease)) && (await removeEmpty(lease))
     },
+    async takeAway(path, isSame) {
+      const name = randomBytes(12).toString('hex')
+      const ticket = `${path}.l/${name}`
+      if (!(await occupy(path, dir => io().mkdir(`${dir}/${name}`)))) return false
+      try {
+        if (!(await isSame())) return false
+        await io().rename(path, `${ticket}/dead`)
+        return true
+      } catch (error) {
+        if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+        throw error
+      } finally {
+        await endTicket(ticket)
+        await removeEmpty(`${path}.l`)
+      }
+    },
+    clear,
   }
 }

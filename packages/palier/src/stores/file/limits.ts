@@ -3,8 +3,8 @@ import fs from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../../clock.ts'
 import { PalierError } from '../../errors.ts'
-import type { Decision, Limits, Rate } from '../../guard.ts'
-import { type Counters, keptFor, slide } from '../../sliding.ts'
+import type { Counted, Decision, Limits, Penalty, Rate } from '../../guard.ts'
+import { type Counters, keptFor, slide, type Tallied, tally } from '../../sliding.ts'
 import { isErrno, storeFailed } from './errors.ts'
 import { DIR_MODE, FILE_MODE } from './io.ts'
 
@@ -13,12 +13,14 @@ import { DIR_MODE, FILE_MODE } from './io.ts'
  * hash, `limits/<00..1f>.<n>`, so there are never more files, however many keys are asked for. A line is
  *
  *   <crc32> t <key> <at> <limit> <window> <cost> <tag>    a request, made at <at>, milliseconds since 1970
+ *   <crc32> c <key> <at> <window> <cost> <above> <growth> <tag>   a count, likewise; a growth of 0: without a penalty
  *   <crc32> r <key> <tag>                                 the key is forgotten
  *   <crc32> h <at>                                        the time of the last request before this log
  *   <crc32> s <key> <ends> <start> <current> <previous>   the counters of a key when this log began
  *   <crc32> m                                             the marker: what follows stands in log n + 1
  *
- * with the SHA-256 of the key, cut to 128 bits. Lines are written with O_APPEND, so those of several processes have one
+ * with the SHA-256 of the key, cut to 128 bits, and for a count a `c` behind it: its counters are the start of its window,
+ * what was counted in it and 0. Lines are written with O_APPEND, so those of several processes have one
  * order for all, and the decision on each request follows from the lines before it: whoever reads the log comes to the
  * same one. So a process appends its request, reads on to its own line, and knows. What is denied by the log as it
  * stands is not even written. A process killed at any call holds nobody up.
@@ -72,6 +74,16 @@ interface Request {
   readonly cost: number
 }
 
+interface Count {
+  readonly id: string
+  readonly window: number
+  readonly cost: number
+  readonly penalty: Penalty | undefined
+}
+
+/** What became of a line that was read: of a request, of a count, of any other. */
+type Outcome = Decision | Counted | 'done'
+
 const LOGS = 32
 /** Of the longest line that holds the counters of a key. */
 const LINE_BYTES = 112
@@ -103,6 +115,8 @@ function append(fd: number, line: Buffer): void {
   throw new PalierError('PALIER_STORE_REFUSED', 'a rate limit took only a part of a line: no room is left')
 }
 
+const countIdOf = (id: string): string => `${id}c`
+
 /** Takes the time of a request: never before the last one, unless the clock was turned back. */
 function settled(at: number, last: number): number {
   return at >= last || last - at > DISORDER ? at : last
@@ -118,15 +132,40 @@ function apply(page: Map<string, Kept>, { id, rate, cost }: Request, at: number)
   return decision
 }
 
-/** Takes a line into account. Gives the decision when it was a request. */
-function take(log: Log, fields: readonly string[]): Decision | 'done' {
+function countUp(page: ReadonlyMap<string, Kept>, { id, window, cost, penalty }: Count, at: number): Tallied {
+  const kept = page.get(id)
+  const known = kept && { startAt: kept.start, endsAt: kept.endsAt, count: kept.current }
+  return tally(known, at, window, cost, penalty)
+}
+
+/** Counts as of `at`, and keeps what follows from it. */
+function applyCount(page: Map<string, Kept>, count: Count, at: number): Counted {
+  const { counted, kept } = countUp(page, count, at)
+  if (kept !== undefined) {
+    page.delete(count.id)
+    page.set(count.id, { start: kept.startAt, endsAt: kept.endsAt, current: kept.count, previous: 0 })
+  }
+  return counted
+}
+
+/** The penalty that a line tells of. */
+function penaltyOf(above: number, growth: number): Penalty | undefined {
+  return growth === 1 || growth === 2 ? { above, growth } : undefined
+}
+
+/** Takes a line into account, and gives what became of it. */
+function take(log: Log, fields: readonly string[]): Outcome {
   const [kind, id = '', ...rest] = fields
-  const [a = 0, b = 0, c = 0, d = 0] = rest.map(Number)
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = rest.map(Number)
   if (kind === 't') {
     log.at = settled(a, log.at)
     return apply(log.page, { id, rate: { limit: b, window: c }, cost: d }, log.at)
   }
-  if (kind === 'r') log.page.delete(id)
+  if (kind === 'c') {
+    log.at = settled(a, log.at)
+    return applyCount(log.page, { id, window: b, cost: c, penalty: penaltyOf(d, e) }, log.at)
+  }
+  if (kind === 'r') for (const one of [id, countIdOf(id)]) log.page.delete(one)
   else if (kind === 'h') log.at = Number(id)
   else if (kind === 's') log.page.set(id, { endsAt: a, start: b, current: c, previous: d })
   else if (kind === 'm') log.isEnded = true
@@ -219,8 +258,8 @@ export function createFileLimits({ dir, clock, maxBytes, begin, reopen }: FileLi
   }
 
   /** Reads a log to its end, or to its marker. Gives what became of the line with the tag; undefined: it was not met. */
-  const read = (log: Log, tag: string | undefined): Decision | 'done' | undefined => {
-    let found: Decision | 'done' | undefined
+  const read = (log: Log, tag: string | undefined): Outcome | undefined => {
+    let found: Outcome | undefined
     while (!log.isEnded) {
       const length = fs.readSync(log.fd, pool, 0, CHUNK, log.cursor)
       if (length === 0) break
@@ -253,7 +292,7 @@ export function createFileLimits({ dir, clock, maxBytes, begin, reopen }: FileLi
   }
 
   /** Appends a line and reads it back, until it stands where everybody reads it. */
-  const say = (name: string, body: string): Decision | 'done' => {
+  const say = (name: string, body: string): Outcome => {
     const tag = `${self}-${(++spoken).toString(36)}`
     const line = lineOf(`${body} ${tag}`)
     for (let step = 0; step < ATTEMPTS; step++) {
@@ -292,8 +331,19 @@ export function createFileLimits({ dir, clock, maxBytes, begin, reopen }: FileLi
     const seen = slide(log.page.get(request.id), settled(now, log.at), request.rate, request.cost)
     if (seen.kept === undefined) return seen.decision
     const { id, rate, cost } = request
-    const decision = say(name, `t ${id} ${now} ${rate.limit} ${rate.window} ${cost}`)
-    return decision === 'done' ? seen.decision : decision
+    const outcome = say(name, `t ${id} ${now} ${rate.limit} ${rate.window} ${cost}`)
+    return typeof outcome === 'object' && 'allowed' in outcome ? outcome : seen.decision
+  }
+
+  const add = (name: string, count: Count): Counted => {
+    const log = current(name)
+    const now = Math.floor(clock.wall())
+    const seen = countUp(log.page, count, settled(now, log.at))
+    if (seen.kept === undefined) return seen.counted
+    const { id, window, cost, penalty } = count
+    const { above = 0, growth = 0 } = penalty ?? {}
+    const outcome = say(name, `c ${id} ${now} ${window} ${cost} ${above} ${growth}`)
+    return typeof outcome === 'object' && 'count' in outcome ? outcome : seen.counted
   }
 
   /** Runs `work`; makes the directories that are missing and runs it again. */
@@ -329,10 +379,16 @@ export function createFileLimits({ dir, clock, maxBytes, begin, reopen }: FileLi
         const { name, id } = placeOf(key)
         return decide(name, { id, rate, cost })
       }),
+    count: (key, window, cost, penalty) =>
+      withDirectory('count', () => {
+        const { name, id } = placeOf(key)
+        return add(name, { id: countIdOf(id), window, cost, penalty })
+      }),
     reset: key =>
       withDirectory('reset', () => {
         const { name, id } = placeOf(key)
-        if (current(name).page.has(id)) say(name, `r ${id}`)
+        const { page } = current(name)
+        if (page.has(id) || page.has(countIdOf(id))) say(name, `r ${id}`)
       }),
     close() {
       closed = true

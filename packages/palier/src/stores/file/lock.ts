@@ -3,7 +3,7 @@ import { promises as fs } from 'node:fs'
 import type { Clock } from '../../clock.ts'
 import type { Locks } from '../../guard.ts'
 import { isErrno, storeFailed } from './errors.ts'
-import { CREATE, DIR_MODE, FILE_MODE } from './io.ts'
+import { CREATE, DIR_MODE, FILE_MODE, flushIfThere } from './io.ts'
 import { type Being, createWitness, type Witness } from './owner.ts'
 
 /*
@@ -158,15 +158,15 @@ export function createFileLocks({ dir, clock, begin, reopen }: FileLockOptions):
       if (top === undefined) {
         const fence = await begun(path, make)
         if (fence === undefined) continue
-        await flush(path)
-        await flush(root)
+        await flushIfThere(path)
+        await flushIfThere(root)
         return fence
       }
       if (await holds(path, top, sees)) return undefined
       if (!(await push(path, top, make(top.n + 1)))) continue
       watched.delete(path)
       // Else a power cut could let the number be granted again.
-      await flush(path)
+      await flushIfThere(path)
       return top.n + 1
     }
     return undefined
@@ -305,20 +305,6 @@ async function write(path: string, holding: Holding | undefined): Promise<void> 
     await handle.sync()
   } finally {
     await handle.close()
-  }
-}
-
-async function flush(path: string): Promise<void> {
-  try {
-    const handle = await fs.open(path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    // Some file systems have no such thing as a flushed directory; one that is gone was taken away.
-    if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM', 'EACCES', 'ENOENT')) throw error
   }
 }
 

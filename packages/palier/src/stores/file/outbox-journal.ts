@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { badOption, PalierError } from '../../errors.ts'
 import type { Journal } from '../../journal.ts'
 import { faultOf, isErrno, storeFailed } from './errors.ts'
-import { CREATE_BOTH, DIR_MODE, FILE_MODE } from './io.ts'
+import { CREATE_BOTH, DIR_MODE, FILE_MODE, flushIfThere } from './io.ts'
 import { findLegacy, uniqueName } from './outbox-legacy.ts'
 import { encodeHead, encodeLines } from './outbox-lines.ts'
 import { createWitness, type Witness } from './owner.ts'
@@ -185,7 +185,7 @@ function createWriter(dir: string, channel: string, witness: () => Promise<Witne
       await writeAt(into.handle, bytes, into.end)
       written = true
       await into.handle.sync()
-      if (into.fresh) for (const path of [channel, `${dir}/outbox`, dir]) await flushDirectory(path)
+      if (into.fresh) for (const path of [channel, `${dir}/outbox`, dir]) await flushIfThere(path)
       into.fresh = false
       into.end += bytes.length
     } catch (error) {
@@ -255,7 +255,7 @@ function createWriter(dir: string, channel: string, witness: () => Promise<Witne
     async leave() {
       if (file !== undefined) await retire(file)
       for (const path of left) await renameIfThere(path, path.replace(/log$/, 'left'))
-      if (left.size > 0) await flushDirectory(channel)
+      if (left.size > 0) await flushIfThere(channel)
       left.clear()
     },
   }
@@ -328,19 +328,5 @@ async function renameIfThere(from: string, to: string): Promise<void> {
     await fs.rename(from, to)
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
-  }
-}
-
-async function flushDirectory(path: string): Promise<void> {
-  try {
-    const handle = await fs.open(path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    // Some file systems have no such thing; one that is gone shows in the next step.
-    if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM', 'ENOENT')) throw error
   }
 }

@@ -22,6 +22,8 @@ export interface ReaderOptions {
   readonly times: Times
   readonly hidden: Hidden
   readonly noteFault: (operation: string, cause: unknown) => void
+  /** False: what is damaged stays where it is, since the next look at it may succeed. */
+  readonly evict: () => boolean
   /** A file of this disk usage was removed. */
   readonly removed: (bytes: number) => void
 }
@@ -47,7 +49,7 @@ const isSame = (a: Stats | undefined, b: Stats | undefined): boolean =>
   a !== undefined && b !== undefined && a.ino === b.ino && a.mtimeMs === b.mtimeMs && a.size === b.size
 
 export function createReader(options: ReaderOptions, stampNow: (path: string) => number | undefined): Reader {
-  const { io, layout, times, hidden, noteFault, removed } = options
+  const { io, layout, times, hidden, evict, noteFault, removed } = options
 
   const statOf = async (path: string): Promise<Stats | undefined> => {
     try {
@@ -65,7 +67,7 @@ export function createReader(options: ReaderOptions, stampNow: (path: string) =>
   const putAside = async (path: string, cause: unknown, stat: Stats | undefined): Promise<undefined> => {
     hidden.noteDamaged(path, stat)
     noteFault('get', cause)
-    if (stat?.isFile() !== true || !(await isInside(path))) return undefined
+    if (!evict() || stat?.isFile() !== true || !(await isInside(path))) return undefined
     try {
       await io().unlink(path)
       hidden.forgive(path)

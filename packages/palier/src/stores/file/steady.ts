@@ -92,5 +92,6 @@ export function steadyIo(under: FileIo): FileIo {
     mkdir: steady(under.mkdir),
     rmdir: steady(under.rmdir),
     list: steady(under.list),
+    flush: steady(under.flush),
   }
 }

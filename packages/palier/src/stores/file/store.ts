@@ -5,6 +5,7 @@ import { badOption, PalierError } from '../../errors.ts'
 import type { SharedStore, StoredRecord, Swept, Usage } from '../../store.ts'
 import { isFast, type Opened, openDirectory } from './directory.ts'
 import { createEntries } from './entries.ts'
+import { createDurability, notDurable } from './durability.ts'
 import { type FileFault, faultOf, storeFailed } from './errors.ts'
 import { createIo, createTurn, type FileIo } from './io.ts'
 import { openJournal } from './journal.ts'
@@ -35,6 +36,14 @@ export interface FileStoreOptions {
   readonly maxBytes?: number
   /** Files (inodes) the store keeps to; 50,000 unless said. */
   readonly maxFiles?: number
+  /**
+   * False: nothing alive is ever taken away for room. A write for which there is none, even once the dead are gone, is
+   * refused; one that takes no more than what it replaces is not. It holds for whoever opens the directory later, too.
+   * True unless said.
+   */
+  readonly evict?: boolean
+  /** True: a change is on the disk, directories too, before it is acknowledged. False unless said. */
+  readonly durable?: boolean
   /** `auto`: synchronous calls on a fast local disk, asynchronous ones otherwise. */
   readonly io?: 'auto' | 'sync' | 'async'
   readonly clock?: Clock
@@ -55,6 +64,8 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const { maxBytes = 256 * 1024 * 1024, maxFiles = 50_000, clock = systemClock, onEvent } = options
   if (typeof options.dir !== 'string' || options.dir === '')
     throw badOption('dir', 'the path of a directory', options.dir)
+  const evict = checkedFlag('evict', options.evict, true)
+  const durable = checkedFlag('durable', options.durable, false)
   const budget = { bytes: checked('maxBytes', maxBytes, 1024 * 1024), files: checked('maxFiles', maxFiles, 500) }
   const layout = createLayout(resolve(options.dir))
   const turn = createTurn()
@@ -65,21 +76,40 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   let closed = false
   const io = (): FileIo => fileIo
   const report = (event: FileEvent): void => onEvent?.(event)
-  const leases = createLeases({ io, layout, clock, times, coarse: () => opened?.coarse ?? false })
+  const mayEvict = (): boolean => evict && opened?.keeps !== true
+  const durability = durable ? createDurability(io, layout) : notDurable
+  const leaseOptions = { io, layout, clock, times, coarse: () => opened?.coarse ?? false }
+  // Those of the ledger and of the sweeper's election, which may be lost.
+  const leases = createLeases(leaseOptions)
+  const entryLeases = createLeases({ ...leaseOptions, durability })
   const ledger = createLedger({ io, layout, leases, clock, budget, wantSweep: () => upkeep.sweepSoon(false) })
-  const sweeper = createSweeper({ io, layout, leases, ledger, clock, times, budget, turn, stopped: () => closed })
-  const entries = createEntries({
+  const sweeper = createSweeper({
     io,
     layout,
     leases,
     ledger,
     clock,
     times,
+    budget,
+    evict: mayEvict,
+    turn,
+    stopped: () => closed,
+  })
+  const entries = createEntries({
+    io,
+    layout,
+    leases: entryLeases,
+    ledger,
+    clock,
+    times,
     hidden: createHidden(clock),
     budget,
+    evict: mayEvict,
+    durability,
     reopen: () => reopen(),
     noteFault: (operation, cause) => noteFault(operation, cause),
     makeRoom: () => upkeep.sweepSoon(true),
+    clearDead: () => upkeep.clearDead(),
   })
   /** Changes of one entry by this process keep the order of their calls. */
   const order = createOrder()
@@ -94,11 +124,12 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   }
 
   const openNow = async (): Promise<Opened> => {
-    const found = await openDirectory(layout, options.io ?? 'auto')
+    const found = await openDirectory(layout, { io: options.io ?? 'auto', evict })
     // Opened again after the directory vanished: what was measured before still holds.
     if (opened === undefined) useIo(found.mode, found.network ? 'a network file system' : 'measured')
     opened = found
     if (found.fresh) await ledger.begin()
+    durability.forget()
     upkeep.start()
     return found
   }
@@ -131,6 +162,7 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   const upkeep = createUpkeep({
     clock,
     budget,
+    evict: mayEvict,
     ledger,
     sweeper,
     look() {
@@ -251,6 +283,12 @@ async function twiceIfStale<T>(run: () => Promise<T>): Promise<T> {
     if (faultOf(error) !== 'stale') throw error
     return run()
   }
+}
+
+function checkedFlag(name: string, value: unknown, unlessSaid: boolean): boolean {
+  if (value === undefined) return unlessSaid
+  if (typeof value === 'boolean') return value
+  throw badOption(name, 'true or false', value)
 }
 
 function checked(name: string, value: number, least: number): number {

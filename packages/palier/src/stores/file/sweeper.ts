@@ -16,6 +16,9 @@ import type { Times } from './times.ts'
  * histogram how much was last used how long ago. If the totals are above the mark, the histogram gives the age from
  * which on entries must go, and a second walk removes those. Neither keeps a list of the entries.
  *
+ * A store that may not evict ends with the first walk, and takes what is dead away under its lease, so that nothing
+ * written in the same instant goes with it.
+ *
  * An entry's access stamp is its mtime: set when it is written, and by reads at most once a minute. Ages are taken
  * against the system's own time, as the stamps are.
  */
@@ -35,6 +38,8 @@ export interface SweeperOptions {
   readonly clock: Clock
   readonly times: Times
   readonly budget: Budget
+  /** False: nothing alive is taken away. So it is too where `state/keep` is there. */
+  readonly evict: () => boolean
   readonly turn: Turn
   /** True once the store is closed: the walk ends at the next shard. */
   readonly stopped: () => boolean
@@ -54,6 +59,7 @@ const ageStep = (age: number): number => Math.min(AGES - 1, Math.floor(Math.log2
 
 interface Walk {
   readonly startedAt: number
+  readonly keeps: boolean
   readonly measured: Count
   readonly bytesByAge: Float64Array
   readonly filesByAge: Float64Array
@@ -83,6 +89,7 @@ export function createSweeper({
   clock,
   times,
   budget,
+  evict: mayEvict,
   turn,
   stopped,
 }: SweeperOptions): Sweeper {
@@ -110,10 +117,14 @@ export function createSweeper({
     }
   }
 
+  const isSame = async (path: string, seen: Stats): Promise<boolean> => {
+    const now = await io().stat(path)
+    return now !== undefined && now.ino === seen.ino && now.mtimeMs === seen.mtimeMs
+  }
+
   /** Not if somebody wrote or read the entry since `seen`. A write in the very same instant is lost: it was evicted. */
   const remove = async (path: string, seen: Stats): Promise<boolean> => {
-    const now = await io().stat(path)
-    if (now === undefined || now.ino !== seen.ino || now.mtimeMs !== seen.mtimeMs) return false
+    if (!(await isSame(path, seen))) return false
     try {
       await io().unlink(path)
       return true
@@ -125,14 +136,13 @@ export function createSweeper({
 
   const removeDebris = async (path: string, stat: Stats): Promise<void> => {
     if (!stat.isDirectory()) return void (await remove(path, stat))
-    for (const { name } of await list(path)) await io().unlink(`${path}/${name}`)
-    await io().rmdir(path)
+    await leases.clear(path)
   }
 
   const visitEntry = async (walk: Walk, path: string, stat: Stats): Promise<void> => {
     const head = await io().head(path, FRAME_BYTES)
     const dead = head === undefined || remainingOf(head, times) <= 0
-    if (dead && (await remove(path, stat))) {
+    if (dead && (await (walk.keeps ? leases.takeAway(path, () => isSame(path, stat)) : remove(path, stat)))) {
       walk.expired++
       return
     }
@@ -230,6 +240,7 @@ export function createSweeper({
   const run = async (pressed: boolean, token: string | undefined): Promise<Swept> => {
     const walk: Walk = {
       startedAt: Date.now(),
+      keeps: !mayEvict() || (await io().stat(layout.keep)) !== undefined,
       measured: { bytes: 0, files: 0 },
       bytesByAge: new Float64Array(AGES),
       filesByAge: new Float64Array(AGES),
@@ -253,6 +264,7 @@ export function createSweeper({
     )
     if (!whole) return walk
     const totals = (await settle(walk, since)) ?? walk.measured
+    if (walk.keeps) return walk
     const mark = (limit: number, measured: number): number =>
       pressed ? Math.min(limit * SWEEP_TO, measured * SWEEP_TO) : limit * SWEEP_TO
     const bytes = totals.bytes - mark(budget.bytes, walk.measured.bytes)

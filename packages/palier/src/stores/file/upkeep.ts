@@ -9,6 +9,8 @@ export interface Upkeep {
   sweep(pressed: boolean): Promise<Swept>
   /** Begins a sweep, unless one was just begun or ended. */
   sweepSoon(pressed: boolean): void
+  /** Resolves after a sweep, or the one under way; false at once where the last one, just before, found nothing dead. */
+  clearDead(): Promise<boolean>
   /** Starts the timer, once. */
   start(): void
   /** Ends the timer, and waits for the sweep under way. */
@@ -18,6 +20,7 @@ export interface Upkeep {
 export interface UpkeepOptions {
   readonly clock: Clock
   readonly budget: Budget
+  readonly evict: () => boolean
   readonly ledger: Ledger
   readonly sweeper: Sweeper
   /** Once a minute, before anything else. */
@@ -31,10 +34,13 @@ const TICK = 60_000
 const COUNT_AGE = 300_000
 /** Between two sweeps that refused writes ask for. */
 const SWEEP_PAUSE = 100
+/** The same, once there is nothing that a sweep would take away. */
+const FRUITLESS_PAUSE = 5_000
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { clock, budget, ledger, sweeper, noteFault } = options
+  const { clock, budget, evict, ledger, sweeper, noteFault } = options
   let sweptAt = Number.NEGATIVE_INFINITY
+  let sweepPause = SWEEP_PAUSE
   let sweeping: Promise<unknown> | undefined
   let cancel: (() => void) | undefined
   let stopped = false
@@ -42,9 +48,12 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   const sweep = async (pressed: boolean): Promise<Swept> => {
     const running = sweeper.sweep(pressed)
     sweeping = running
-    const swept = await running
+    const swept = await running.finally(() => {
+      if (sweeping === running) sweeping = undefined
+    })
     sweptAt = clock.now()
     if (swept !== undefined) {
+      sweepPause = evict() || swept.expired + swept.debris > 0 ? SWEEP_PAUSE : FRUITLESS_PAUSE
       options.swept(swept)
       return swept
     }
@@ -74,9 +83,15 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   return {
     sweep,
     sweepSoon(pressed) {
-      if (stopped || clock.now() - sweptAt < SWEEP_PAUSE) return
+      if (stopped || clock.now() - sweptAt < sweepPause) return
       sweptAt = clock.now()
       sweep(pressed).catch((error: unknown) => noteFault('sweep', error))
+    },
+    async clearDead() {
+      const paused = sweepPause === FRUITLESS_PAUSE && clock.now() - sweptAt < sweepPause
+      if (stopped || (paused && sweeping === undefined)) return false
+      await sweep(false)
+      return true
     },
     start() {
       if (!stopped) cancel ??= clock.after(TICK, tick)

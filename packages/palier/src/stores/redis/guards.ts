@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Limits, Locks } from '../../guard.ts'
+import { LONGEST_PENALTY } from '../../sliding.ts'
 import type { Commands } from './commands.ts'
 import { encodeKey, valueName } from './keys.ts'
 import { listOf } from './reader.ts'
@@ -11,6 +12,7 @@ import type { Script } from './scripts.ts'
  *   palier:{ENC}:k   the owner of the lock; gone when it ended
  *   palier:{ENC}:f   the fence granted last; kept for a month after it
  *   palier:{ENC}:r   a limit: start of the window in milliseconds, taken in it, taken in the one before
+ *   palier:{ENC}:n   a count: start of the window in milliseconds, its end, counted in it
  *
  * Each call is one script, and no value is ever written without its expiry in the same command. A `false` from a script
  * is a null reply. Nothing is sent twice by us, but for a script the server did not know.
@@ -94,6 +96,39 @@ end
 local function whole(number) return string.format('%.0f', number) end
 return {allowed and 1 or 0, whole(math.max(0, remaining)), whole(reset), whole(retry)}`
 
+/**
+ * KEYS: count. ARGV: window, cost, the number and the growth of a penalty (a growth of 0: none), its longest window. The
+ * same steps as `tally` in sliding.ts; what cannot be read counts as nothing counted.
+ */
+const COUNT = `
+local window, cost, above, growth = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local start, ends, count = now, now + window, 0
+local known, back = false, false
+local kept = redis.pcall('GET', KEYS[1])
+if type(kept) == 'string' then
+  local a, b, c = string.match(kept, '^(%d+) (%d+) (%d+)$')
+  if a then
+    a, b, c = tonumber(a), tonumber(b), tonumber(c)
+    if now < b then
+      known, back = true, a > now
+      start, ends, count = a, b, c
+      if back then start, ends = now, now + b - a end
+    end
+  end
+end
+if not known and cost <= 0 then return {'0', '0'} end
+count = math.min(${Number.MAX_SAFE_INTEGER}, math.max(0, count + cost))
+if growth > 0 and cost > 0 and count > above then
+  start, ends = now, now + math.min(tonumber(ARGV[5]), window * growth ^ (count - above - 1))
+end
+local function whole(number) return string.format('%.0f', number) end
+if cost ~= 0 or back then
+  redis.call('SET', KEYS[1], whole(start) .. ' ' .. whole(ends) .. ' ' .. whole(count), 'PX', whole(ends - now))
+end
+return {whole(count), whole(ends - now)}`
+
 const WRITE = { write: true }
 
 /**
@@ -125,7 +160,9 @@ export function createRedisLocks(commands: Commands): Locks {
 /** A failover that loses the counters admits at most what one more window does. */
 export function createRedisLimits(commands: Commands): Limits {
   const take = script(TAKE)
+  const count = script(COUNT)
   const limitName = (key: string): string => `${valueName(encodeKey(key))}:r`
+  const countName = (key: string): string => `${valueName(encodeKey(key))}:n`
   return {
     async take(key, { limit, window }, cost) {
       const args = [String(limit), String(window), String(cost)]
@@ -133,9 +170,16 @@ export function createRedisLimits(commands: Commands): Limits {
       const [allowed = 0, remaining = 0, resetAfter = 0, retryAfter = 0] = reply.map(each => Number(String(each)))
       return { allowed: allowed === 1, remaining, resetAfter, retryAfter }
     },
+    async count(key, window, cost, penalty) {
+      const { above = 0, growth = 0 } = penalty ?? {}
+      const args = [window, cost, above, growth, LONGEST_PENALTY].map(String)
+      const reply = listOf(await commands.run(count, [countName(key)], args, WRITE))
+      const [counted = 0, resetAfter = 0] = reply.map(each => Number(String(each)))
+      return { count: counted, resetAfter }
+    },
     async reset(key) {
       const name = limitName(key)
-      await commands.send(['UNLINK', name], { key: name, write: true })
+      await commands.send(['UNLINK', name, countName(key)], { key: name, write: true })
     },
   }
 }

@@ -8,7 +8,7 @@ import type { Wire } from './wire.ts'
 const absent = (): Promise<never> =>
   Promise.reject(new PalierError('PALIER_STORE_FAILED', 'locks and limits are not simulated'))
 const LOCKS: Locks = { acquire: absent, renew: absent, release: absent }
-const LIMITS: Limits = { take: absent, reset: absent }
+const LIMITS: Limits = { take: absent, count: absent, reset: absent }
 
 interface Parts {
   readonly name: string

@@ -1,20 +1,14 @@
 import { systemClock } from '../clock.ts'
-import { redisOptions } from '../create.ts'
 import { messageOf } from '../link.ts'
 import { type Commands, createCommands } from '../stores/redis/commands.ts'
+import { borrowedPort } from '../stores/redis/borrowed.ts'
+import type { RedisStoreOptions } from '../stores/redis/client.ts'
+import { keyOfName } from '../stores/redis/keys.ts'
 import { ownedPort } from '../stores/redis/owned.ts'
 import type { Reply } from '../stores/redis/port.ts'
 import { targetOf } from '../stores/redis/target.ts'
-import type { Place } from './backend.ts'
-import { bytesText, plural } from './text.ts'
-
-/** Something an operator should know; a `warning` will hurt one day, a `note` may not. */
-export interface Finding {
-  readonly level: 'warning' | 'note'
-  readonly about: 'configuration' | 'redis' | 'files' | 'speed'
-  readonly text: string
-  readonly advice: string
-}
+import type { Finding } from './finding.ts'
+import { bytesText, plural } from './words.ts'
 
 /** What a Redis server says of itself; undefined where it does not tell this user. */
 export interface RedisFacts {
@@ -97,13 +91,23 @@ export function factsOf(info: string, config: Readonly<Record<string, string | u
 const SETTINGS = ['maxmemory', 'maxmemory-policy', 'appendonly', 'save'] as const
 const SECTIONS = ['server', 'memory', 'persistence', 'replication', 'keyspace'] as const
 
-/** Asks on a connection of its own, closed afterwards. Rejects when the server does not answer. */
-export async function readRedis({ options, settings }: Place): Promise<RedisFacts> {
-  const { url, connect } = redisOptions(options, settings)
-  const target = targetOf(url, connect)
-  const port = ownedPort(target, systemClock, undefined)
+/** What one connection is asked; a borrowed client stays open. Rejects when the server does not answer. */
+async function ask<T>(options: RedisStoreOptions, questions: (commands: Commands) => Promise<T>): Promise<T> {
+  const { client, url, connect, sentinel } = options
+  const target = targetOf(url, connect, sentinel)
+  const port = client === undefined ? ownedPort(target, systemClock, undefined) : borrowedPort(client, systemClock)
   const commands = createCommands(port, systemClock, CONNECT_WITHIN, target.password)
   try {
+    return await questions(commands)
+  } finally {
+    commands.close()
+    await port.close()
+  }
+}
+
+/** Asks on a connection of its own, closed afterwards, or on the client given. Rejects when the server does not answer. */
+export function readRedis(options: RedisStoreOptions): Promise<RedisFacts> {
+  return ask(options, async commands => {
     const told: string[] = []
     for (const section of SECTIONS) {
       try {
@@ -115,10 +119,79 @@ export async function readRedis({ options, settings }: Place): Promise<RedisFact
     const config: Record<string, string | undefined> = {}
     for (const name of SETTINGS) config[name] = await configOf(commands, name)
     return factsOf(told.join('\n'), config)
-  } finally {
-    commands.close()
-    await port.close()
+  })
+}
+
+/** How a Redis lies among others. */
+export interface RedisSurroundings {
+  /** Who may use it without a password: programs of other machines too, or those of this machine alone. */
+  readonly open: 'network' | 'machine' | undefined
+  /** Milliseconds its clock is ahead of ours; below 0, behind. Undefined when it could not be asked. */
+  readonly clockAhead: number | undefined
+  /** Of a sample of its keys, those that no cache of this namespace made. */
+  readonly strangers: number
+}
+
+const SAMPLE = '200'
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
+
+/** Names that say nothing of a namespace (locks, limits, long keys) count as ours. */
+function isStranger(name: string, prefix: string): boolean {
+  if (!name.startsWith('palier:')) return true
+  const key = keyOfName(name.replace(/:l$/, ''))
+  return typeof key === 'string' && !key.startsWith(prefix)
+}
+
+/** `prefix` begins every key of the namespace. Rejects when the server does not answer. */
+export function readSurroundings(options: RedisStoreOptions, prefix: string): Promise<RedisSurroundings> {
+  const { host, password } = targetOf(options.url, options.connect, options.sentinel)
+  const open = options.client !== undefined || password !== undefined ? undefined : LOOPBACK.test(host)
+  return ask(options, async commands => {
+    await commands.send(['PING']).catch(() => undefined)
+    const askedAt = Date.now()
+    const time = await commands.send(['TIME']).catch(() => undefined)
+    const ourTime = (askedAt + Date.now()) / 2
+    const [seconds, micros] = Array.isArray(time) ? (time as readonly Reply[]).map(one => Number(textOf(one))) : []
+    const page = await commands.send(['SCAN', '0', 'COUNT', SAMPLE]).catch(() => undefined)
+    const names: unknown = Array.isArray(page) ? (page as readonly unknown[])[1] : undefined
+    const keys = Array.isArray(names) ? (names as readonly Reply[]).map(textOf) : []
+    return {
+      open: open === undefined ? undefined : open ? 'machine' : 'network',
+      clockAhead: seconds === undefined ? undefined : Math.round(seconds * 1000 + (micros ?? 0) / 1000 - ourTime),
+      strangers: keys.filter(name => isStranger(name, prefix)).length,
+    }
+  })
+}
+
+/** More than a round trip and a time server explain. */
+const SKEW = 2000
+
+/** `shared`: other people have accounts on this machine. */
+export function judgeSurroundings(
+  { open, clockAhead, strangers }: RedisSurroundings,
+  shared: boolean,
+): readonly Finding[] {
+  const found: Finding[] = []
+  if (open === 'network') {
+    const text = 'Redis takes commands over the network without a password.'
+    found.push(
+      finding('warning', text, 'Set a password (requirepass or an ACL user), and let only this application reach it.'),
+    )
+  } else if (open === 'machine' && (shared || strangers > 0)) {
+    const who = shared ? 'every account of this machine' : 'every program of this machine'
+    const proof = strangers > 0 ? ` ${plural(strangers, 'key', 'keys')} of a sample there are not of this cache.` : ''
+    const text = `Redis has no password, so ${who} can read and change what is cached.${proof}`
+    found.push(
+      finding(shared ? 'warning' : 'note', text, 'Set a password, or use a Redis of your own behind a socket.'),
+    )
   }
+  if (clockAhead !== undefined && Math.abs(clockAhead) > SKEW) {
+    const text = `The clock of Redis is ${Math.abs(clockAhead)} ms ${clockAhead > 0 ? 'ahead of' : 'behind'} this machine's.`
+    found.push(
+      finding('warning', text, 'Let both follow a time server: history and times shown to people are off by that.'),
+    )
+  }
+  return found
 }
 
 const finding = (level: Finding['level'], text: string, advice: string): Finding => ({

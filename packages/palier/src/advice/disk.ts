@@ -2,8 +2,8 @@ import type { StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import { isNetwork } from '../stores/file/io.ts'
-import type { Finding } from './redis-advice.ts'
-import { bytesText, countText } from './text.ts'
+import type { Finding } from './finding.ts'
+import { bytesText, countText } from './words.ts'
 
 /** What the disk of the cache directory offers. */
 export interface DiskFacts {
@@ -51,6 +51,9 @@ export interface DiskBudget {
   readonly maxBytes: number
   readonly maxFiles: number
 }
+
+/** What a file store may use unless it is told otherwise. */
+export const DISK_BUDGET: DiskBudget = { maxBytes: 256 * 2 ** 20, maxFiles: 50_000 }
 
 /** What is wrong with a disk, in plain words. Space is judged by what the cache may use. */
 export function judgeDisk(facts: DiskFacts, budget: DiskBudget): readonly Finding[] {

@@ -1,0 +1,104 @@
+import { problem, type Problem } from './answer.ts'
+import type { ForgeryGuard } from './forgery.ts'
+import { isSame } from './token.ts'
+
+/** What somebody may: look; also test, warm, clear parts and undo; also clear everything and change policies. */
+export type Role = 'viewer' | 'operator' | 'admin'
+
+const RANK: Readonly<Record<Role, number>> = { viewer: 1, operator: 2, admin: 3 }
+
+/** Who asks. The name is what the audit log calls them. */
+export interface Granted {
+  readonly role: Role
+  readonly name?: string
+}
+
+/**
+ * Decides by the host application's own means (a session, a header) who may what; null: nobody known, no access. It must
+ * not read the body. Whatever else it gives, or throwing, is no access either.
+ */
+export type Authorize = (
+  request: Request,
+) => Role | Granted | null | undefined | Promise<Role | Granted | null | undefined>
+
+/** Somebody who may ask. By `token`: the header held the console's token. By `authorize`: the application said so. */
+export interface Identity extends Granted {
+  readonly by: 'token' | 'authorize'
+}
+
+export interface Access {
+  /** Who asks, or undefined for somebody without access. Rejects with what `authorize` throws. */
+  identify(request: Request): Promise<Identity | undefined>
+  /** Why a request that is more than a read may have been sent by another site; undefined when it was not. */
+  forged(request: Request, identity: Identity): Promise<Problem | undefined>
+  /** Headers of an answer to a read: what a later change must send back. */
+  headersFor(identity: Identity): Promise<Readonly<Record<string, string>>>
+}
+
+export interface AccessOptions {
+  readonly token: string | undefined
+  readonly authorize: Authorize | undefined
+  readonly origins: readonly string[]
+  readonly guard: ForgeryGuard
+}
+
+export const TOKEN_HEADER = 'X-Palier-Token'
+
+export const mayAs = (identity: Identity, role: Role): boolean => RANK[identity.role] >= RANK[role]
+
+function grantedOf(answer: unknown): Granted | undefined {
+  const { role, name } = (typeof answer === 'object' && answer !== null ? answer : { role: answer }) as Granted
+  if (typeof role !== 'string' || !Object.hasOwn(RANK, role)) return undefined
+  return { role, ...(typeof name === 'string' && name !== '' && { name: name.slice(0, 200) }) }
+}
+
+/** What the headers show as the console's token: either header will do. */
+function shownTokens(headers: Headers): readonly string[] {
+  const bearer = /^Bearer +([^\s]+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+  return [headers.get(TOKEN_HEADER), bearer].filter(token => typeof token === 'string')
+}
+
+/** Whether a browser says that a page of this origin, or of one that may, sent the request. */
+function crossOrigin(request: Request, identity: Identity, origins: readonly string[]): string | undefined {
+  const site = request.headers.get('sec-fetch-site')
+  const origin = request.headers.get('origin')
+  const own = new URL(request.url).origin
+  if (origin === null) {
+    // Without a browser there is no origin, and nothing a browser adds by itself: the token was put there on purpose.
+    if (identity.by === 'authorize') return 'a change needs the header Origin'
+  } else if (origin !== own && !origins.includes(origin)) {
+    return `changes are taken from ${[own, ...origins].join(', ')} only; behind a proxy, see the option \`origins\``
+  }
+  const isAllowed =
+    site === null || site === 'same-origin' || site === 'none' || (origin !== null && origins.includes(origin))
+  return isAllowed ? undefined : 'the browser says that another site sent this'
+}
+
+export function createAccess({ token, authorize, origins, guard }: AccessOptions): Access {
+  return {
+    async identify(request) {
+      // Both are compared, so that the time does not tell which header is looked at first.
+      const matches = shownTokens(request.headers).filter(shown => token !== undefined && isSame(shown, token))
+      if (matches.length > 0) return { role: 'admin', name: 'token', by: 'token' }
+      const granted = authorize === undefined ? undefined : grantedOf(await authorize(request))
+      return granted === undefined ? undefined : { ...granted, by: 'authorize' }
+    },
+    async forged(request, identity) {
+      const foreign = crossOrigin(request, identity, origins)
+      if (foreign !== undefined) return problem(403, 'cross-origin', foreign)
+      if (identity.by === 'token') return undefined
+      const given = request.headers.get(TOKEN_HEADER)
+      if (given !== null && (await guard.check(identity.name, given))) return undefined
+      return problem(403, 'no-token', `a change needs the header ${TOKEN_HEADER} with what a GET answered in it`)
+    },
+    async headersFor(identity) {
+      if (identity.by === 'token') return {}
+      try {
+        return { [TOKEN_HEADER]: await guard.issue(identity.name) }
+      } catch {
+        // Reading goes on while the backend is out; who wants to change something hears of it then.
+        return {}
+      }
+    },
+  }
+}

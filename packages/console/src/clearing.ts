@@ -1,0 +1,94 @@
+import type { ClearTarget, Cleared } from 'palier'
+import { type Answer, problem } from './answer.ts'
+import { bad, onlyFields, textOf } from './input.ts'
+import type { Room } from './room.ts'
+import type { Call, Route } from './router.ts'
+import { described, keyOptions, patternTarget, targetOf } from './target.ts'
+
+/** What a clear is said to have done: no more than its receipt says. */
+function clearedAnswer(cleared: Cleared, counted: { readonly entries?: number; readonly exact?: boolean }): Answer {
+  const count = counted.entries === undefined ? {} : { count: counted.entries }
+  const { receipt } = cleared
+  if (receipt.shared === 'refused') {
+    const detail = 'the backend refused to clear, and nothing waits to be tried again'
+    return { problem: { status: 503, code: 'PALIER_STORE_REFUSED', detail, more: { receipt } }, ...count }
+  }
+  return { status: receipt.shared === 'pending' ? 202 : 200, body: { ...cleared, ...counted }, ...count }
+}
+
+/** All that takes entries away, what it would take, and putting them back. */
+export function clearingRoutes({ cache }: Room): readonly Route[] {
+  const { operator } = cache
+
+  /** Counted before, for who asks and for the audit log; a backend that cannot count must not keep anybody from clearing. */
+  const count = async (target: ClearTarget): Promise<{ readonly entries?: number; readonly exact?: boolean }> => {
+    try {
+      const { entries, exact } = await operator.preview(target)
+      return { entries, exact }
+    } catch {
+      return {}
+    }
+  }
+
+  const clear = async ({ aim }: Call, target: ClearTarget): Promise<Answer> => {
+    aim(described(target))
+    const counted = await count(target)
+    return clearedAnswer(await operator.clear(target), counted)
+  }
+
+  const change = (name: string, path: string, answer: Route['answer']): Route => ({
+    method: 'POST',
+    path,
+    role: 'operator',
+    kind: 'change',
+    name,
+    answer,
+  })
+
+  return [
+    {
+      ...change('preview', '/api/cache/preview', async ({ fields }) => {
+        onlyFields('body', fields, ['target'])
+        return { body: await operator.preview(targetOf(fields['target'])) }
+      }),
+      kind: 'look',
+    },
+    change('invalidate-type', '/api/cache/invalidate/', call => {
+      onlyFields('body', call.fields, [])
+      return clear(call, { kind: 'type', type: textOf('type', call.rest) })
+    }),
+    change('invalidate-pattern', '/api/cache/invalidate-pattern', call => {
+      onlyFields('body', call.fields, ['pattern', 'type'])
+      return clear(call, patternTarget(call.fields))
+    }),
+    change('invalidate-tag', '/api/cache/invalidate-tag', call => {
+      onlyFields('body', call.fields, ['tag'])
+      return clear(call, { kind: 'tag', tag: textOf('tag', call.fields['tag']) })
+    }),
+    {
+      ...change('delete-key', '/api/cache/keys/', call =>
+        clear(call, { kind: 'key', key: textOf('key', call.rest), ...keyOptions(call.query) }),
+      ),
+      method: 'DELETE',
+    },
+    {
+      ...change('clear-all', '/api/cache/clear-all', call => {
+        call.aim(described({ kind: 'all' }))
+        onlyFields('body', call.fields, ['confirm'])
+        const { namespace } = cache.status()
+        const { confirm } = call.fields
+        if (confirm !== namespace) throw bad('confirm', `the name of the namespace, "${namespace}"`, confirm)
+        return clear(call, { kind: 'all' })
+      }),
+      role: 'admin',
+      rare: true,
+    },
+    change('undo', '/api/cache/undo', async ({ aim, fields }) => {
+      aim('the clear of a token')
+      onlyFields('body', fields, ['token'])
+      const undone = await operator.undo(textOf('token', fields['token']))
+      if (undone.restored) return { body: undone }
+      return { problem: problem(409, 'not-restored', undone.reason ?? 'it cannot be put back') }
+    }),
+  ]
+}

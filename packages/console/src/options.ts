@@ -1,0 +1,129 @@
+import { join } from 'node:path'
+import type { Logger } from 'palier'
+import type { Authorize } from './access.ts'
+import type { AuditEntry } from './audit.ts'
+import type { ConsoleLimits } from './brakes.ts'
+import { bad, isFields, onlyFields } from './input.ts'
+import type { ConsoleClock, ConsoleMonitor, ManagedCache, WarmUps } from './room.ts'
+import { checkedToken, ownToken, readToken } from './token.ts'
+
+/** Options of `createConsole`, all optional: what is not said leaves the console closed to everybody without its token. */
+export interface ConsoleOptions {
+  /** Access by the means of the host application. */
+  readonly authorize?: Authorize
+  /** What gives the role `admin`: 32 visible ASCII characters or more, or a file that holds them. */
+  readonly token?: string | { readonly file: string }
+  /**
+   * With neither `authorize` nor `token`: where a random token is written, readable by this user alone. Default
+   * `.palier/console-token` in the directory of the cache.
+   */
+  readonly tokenFile?: string
+  /** Figures of all processes, history, `/metrics`. Borrowed: never closed. */
+  readonly monitor?: ConsoleMonitor
+  readonly warm?: WarmUps
+  /** Origins, such as `https://admin.example.org`, whose pages may send changes besides the console's own. Needed where a proxy changes scheme or host. */
+  readonly origins?: readonly string[]
+  /** Called with each change, also refused ones, before the caller is answered. */
+  readonly audit?: (entry: AuditEntry) => void | Promise<void>
+  readonly limit?: ConsoleLimits
+  /** Where log lines go; false: nowhere. Default `console`. */
+  readonly logger?: Logger | false
+  readonly clock?: ConsoleClock
+}
+
+export interface Resolved {
+  readonly token: string | undefined
+  readonly authorize: Authorize | undefined
+  readonly monitor: ConsoleMonitor | undefined
+  readonly warm: WarmUps
+  readonly origins: readonly string[]
+  readonly audit: ConsoleOptions['audit'] | undefined
+  readonly limit: Required<ConsoleLimits>
+  readonly log: Logger
+  readonly clock: ConsoleClock
+}
+
+const FIELDS = ['authorize', 'token', 'tokenFile', 'monitor', 'warm', 'origins', 'audit', 'limit', 'logger', 'clock']
+const LIMITS: Required<ConsoleLimits> = { changes: 30, clears: 3, failures: 10 }
+const SILENT: Logger = { warn: () => undefined, info: () => undefined }
+
+const systemClock: ConsoleClock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  hold: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
+function limitsOf(limit: unknown): Required<ConsoleLimits> {
+  if (limit === undefined) return LIMITS
+  if (!isFields(limit)) throw bad('limit', 'an object', limit)
+  onlyFields('limit', limit, Object.keys(LIMITS))
+  for (const [name, value] of Object.entries(limit)) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 1_000_000) {
+      throw bad(`limit.${name}`, 'a whole number from 1 to 1000000', value)
+    }
+  }
+  return { ...LIMITS, ...limit }
+}
+
+function originsOf(origins: unknown): readonly string[] {
+  if (origins === undefined) return []
+  if (!Array.isArray(origins)) throw bad('origins', 'a list of origins', origins)
+  return origins.map((origin: unknown) => {
+    const isOne = typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin
+    if (!isOne) throw bad('origins', "a scheme and a host, such as 'https://admin.example.org'", origin)
+    return origin
+  })
+}
+
+function callable(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') throw bad(name, 'a function', value)
+}
+
+function checkWarm(warm: unknown): void {
+  if (warm === undefined) return
+  if (!isFields(warm)) throw bad('warm', 'an object of functions', warm)
+  for (const [name, fill] of Object.entries(warm)) callable(`warm.${name}`, fill ?? null)
+}
+
+function tokenOf(cache: ManagedCache, options: ConsoleOptions, log: Logger): string | undefined {
+  const { token, authorize, tokenFile } = options
+  if (token !== undefined) {
+    if (typeof token !== 'object' || token === null) return checkedToken('token', token)
+    if (typeof token.file !== 'string') throw bad('token.file', 'the path of a file', token.file)
+    return readToken('token.file', token.file)
+  }
+  if (authorize !== undefined) return undefined
+  if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
+    throw bad('tokenFile', 'the path of a file', tokenFile)
+  }
+  const dir = cache.status().configuration['dir']?.value ?? '.'
+  const path = tokenFile ?? join(dir, '.palier', 'console-token')
+  const made = ownToken(path)
+  log.info(`[CACHE CONSOLE] access by the token in ${path}`)
+  return made
+}
+
+/** The options with nothing left open. Throws PALIER_BAD_OPTION naming what is wrong; no token is ever in it. */
+export function resolveOptions(cache: ManagedCache, options: ConsoleOptions): Resolved {
+  const given: unknown = options
+  if (!isFields(given)) throw bad('options', 'an object', given)
+  onlyFields('options', given, FIELDS)
+  callable('authorize', options.authorize)
+  callable('audit', options.audit)
+  checkWarm(options.warm)
+  const log = options.logger === false ? SILENT : (options.logger ?? console)
+  return {
+    log,
+    warm: options.warm ?? {},
+    token: tokenOf(cache, options, log),
+    authorize: options.authorize,
+    monitor: options.monitor,
+    origins: originsOf(options.origins),
+    audit: options.audit,
+    limit: limitsOf(options.limit),
+    clock: options.clock ?? systemClock,
+  }
+}

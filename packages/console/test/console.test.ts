@@ -1,0 +1,2 @@
+import { createConsole } from '../src/index.ts'
+export const x = createConsole

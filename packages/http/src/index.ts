@@ -1,0 +1,5 @@
+export { createSessionCache, type SessionCacheOptions } from './sessions/cache.ts'
+export { type ExpressSession, expressSessionStore } from './sessions/express.ts'
+export { fastifySessionStore } from './sessions/fastify.ts'
+export type { OnConflict, SessionStoreOptions } from './sessions/options.ts'
+export type { SessionStore, StoredSession } from './sessions/store.ts'

@@ -1,0 +1,119 @@
+import { cacheStatus, type Outcome } from './cache-status.ts'
+import { acceptedEncodings, accepts, type Encoding, isNotModified } from './negotiate.ts'
+import type { Facts } from './request-key.ts'
+import type { Stored } from './stored.ts'
+
+/** What goes to the client: a status, headers by turns of name and value, and the bytes as they are written. */
+export interface Answer {
+  readonly status: number
+  readonly headers: readonly string[]
+  /** Undefined for a 304. */
+  readonly body: Buffer | undefined
+}
+
+/** One encoding of a stored response, made ready once. */
+interface Ready {
+  readonly etag: string
+  readonly head: readonly string[]
+  readonly notModified: readonly string[]
+  readonly body: Buffer
+  /** The answer before this one: within a second all of them are alike. */
+  last: { readonly line: string; readonly age: number; readonly answer: Answer } | undefined
+}
+
+const REPEATED = new Set(['cache-control', 'content-location', 'expires', 'vary', 'last-modified', 'cdn-cache-control'])
+
+function bytesOf(stored: Stored, encoding: Encoding): Uint8Array | undefined {
+  return encoding === 'identity' ? stored.body : stored[encoding]
+}
+
+function makeReady(stored: Stored, encoding: Encoding, bytes: Uint8Array): Ready {
+  const suffix = encoding === 'identity' ? '' : `-${encoding}`
+  const etag = `"${stored.etag}${suffix}"`
+  const named = stored.encoding === '' ? (encoding === 'identity' ? '' : encoding) : stored.encoding
+  const tagged = stored.status === 200 || stored.status === 203 ? ['etag', etag] : []
+  const repeated = stored.headers.filter((_text, i) => REPEATED.has(stored.headers[i - (i % 2)] ?? ''))
+  return {
+    etag,
+    head: [
+      ...stored.headers,
+      ...tagged,
+      ...(named === '' ? [] : ['content-encoding', named]),
+      'content-length',
+      String(bytes.length),
+    ],
+    notModified: [...repeated, ...tagged],
+    body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    last: undefined,
+  }
+}
+
+/** Turns stored responses into answers, keeping what is the same for all of them. */
+export interface Answers {
+  /** Undefined when the only form there is cannot be read by this client. `age` in milliseconds. */
+  of(stored: Stored, facts: Facts, outcome: Outcome, age: number): Answer | undefined
+}
+
+/** So many different Accept-Encoding headers are remembered: browsers send a handful. */
+const MOST_HEADERS = 256
+
+export function createAnswers(): Answers {
+  const ready = new WeakMap<Stored, Partial<Record<Encoding, Ready>>>()
+  const parsed = new Map<string, readonly Encoding[]>()
+
+  function encodingsOf(header: string | undefined): readonly Encoding[] {
+    const known = parsed.get(header ?? '')
+    if (known !== undefined) return known
+    const encodings = acceptedEncodings(header)
+    if (parsed.size >= MOST_HEADERS) parsed.clear()
+    parsed.set(header ?? '', encodings)
+    return encodings
+  }
+
+  function readyFor(stored: Stored, facts: Facts): Ready | undefined {
+    const header = facts.header('accept-encoding')
+    if (stored.encoding !== '') {
+      if (!accepts(header, stored.encoding)) return undefined
+      return formOf(stored, 'identity', stored.body)
+    }
+    for (const encoding of encodingsOf(header)) {
+      const bytes = bytesOf(stored, encoding)
+      if (bytes !== undefined) return formOf(stored, encoding, bytes)
+    }
+    return formOf(stored, 'identity', stored.body)
+  }
+
+  function formOf(stored: Stored, encoding: Encoding, bytes: Uint8Array): Ready {
+    let forms = ready.get(stored)
+    if (forms === undefined) ready.set(stored, (forms = {}))
+    return (forms[encoding] ??= makeReady(stored, encoding, bytes))
+  }
+
+  function isConditional(facts: Facts, stored: Stored, form: Ready): boolean {
+    const match = facts.header('if-none-match')
+    const since = facts.header('if-modified-since')
+    if ((match === undefined && since === undefined) || (stored.status !== 200 && stored.status !== 203)) return false
+    const at = stored.headers.indexOf('last-modified')
+    return isNotModified(match, since, form.etag, at < 0 ? undefined : stored.headers[at + 1])
+  }
+
+  return {
+    of(stored, facts, outcome, age) {
+      const form = readyFor(stored, facts)
+      if (form === undefined) return undefined
+      const line = cacheStatus(outcome)
+      const isUsed = outcome.cache === 'HIT' || outcome.cache === 'STALE'
+      const seconds = isUsed ? Math.floor(age / 1000) : -1
+      const marks = ['x-cache', outcome.cache, 'cache-status', line]
+      if (isUsed) marks.push('age', String(seconds))
+      if (isConditional(facts, stored, form)) {
+        return { status: 304, headers: [...form.notModified, ...marks], body: undefined }
+      }
+      const { last } = form
+      if (last !== undefined && last.line === line && last.age === seconds) return last.answer
+      const answer = { status: stored.status, headers: [...form.head, ...marks], body: form.body }
+      form.last = { line, age: seconds, answer }
+      return answer
+    },
+  }
+}

@@ -1,0 +1,106 @@
+import { type Cache, type Duration, PalierError } from 'palier'
+import { createSessionCache } from './cache.ts'
+
+/** What to do when another request has saved the session since this one read it. */
+export type OnConflict = 'merge' | 'reject'
+
+export interface SessionStoreOptions {
+  /** Where the sessions lie. The caller closes it. Default: one of `createSessionCache()`, which `close()` of the store closes. */
+  readonly cache?: Cache
+  /** What separates these sessions from others in the same cache. Default `sessions`. */
+  readonly name?: string
+  /** How long a session lives without being used when its cookie says nothing. Default 1 day. */
+  readonly ttl?: Duration
+  /**
+   * No session lives longer than this since it was first saved, used or not. Default 30 days, after which the guidelines of NIST
+   * (SP 800-63B) ask for a new login even where the least is at stake; false: no such limit.
+   */
+  readonly absolute?: Duration | false
+  /**
+   * When two requests change a session at once. `merge`, the default: each top-level field that the later one has changed is
+   * its own, every other stays as the earlier one left it. `reject`: the later save fails with PALIER_STORE_REFUSED and status 409.
+   */
+  readonly conflict?: OnConflict
+  /**
+   * Where sessions were kept before the cache moved to Redis: each is carried over when it is first asked for. The caller closes
+   * it. Default: the files that `cache` itself keeps when there is no Redis, if their directory exists; false: nowhere.
+   */
+  readonly previous?: Cache | false
+  /** Hears each error that a request is answered with, and each that is met behind the scenes. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** Options in which nothing is left open. Milliseconds. */
+export interface Settled {
+  readonly cache: Cache
+  readonly owned: boolean
+  readonly name: string
+  readonly ttl: number
+  readonly absolute: number
+  readonly conflict: OnConflict
+  readonly previous: Cache | false | undefined
+  readonly onError: (error: unknown) => void
+}
+
+/** Ten years: the longest that a document may live. */
+export const LONGEST: number = 10 * 365 * 86_400_000
+const DAY = 86_400_000
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: DAY,
+  w: 7 * DAY,
+}
+const DURATION = /^(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d|w)\s*)+$/
+
+function milliseconds(name: string, value: unknown): number {
+  let ms = value
+  if (typeof value === 'string' && DURATION.test(value.trim())) {
+    const parts = [...value.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)/g)]
+    ms = Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0))
+  }
+  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 1 && ms <= LONGEST) return ms
+  throw bad(name, `a whole number of milliseconds from 1 to ${LONGEST} (ten years), or a text such as '5m'`, value)
+}
+
+function bad(name: string, expected: string, received: unknown): PalierError {
+  const shown = ['string', 'number', 'boolean'].includes(typeof received)
+    ? JSON.stringify(received)
+    : `a value of type ${received === null ? 'null' : typeof received}`
+  return new PalierError('PALIER_BAD_OPTION', `${name}: expected ${expected}, received ${shown}`)
+}
+
+const FIELDS: readonly string[] = ['cache', 'name', 'ttl', 'absolute', 'conflict', 'previous', 'onError']
+
+function isCache(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'documents' in value && typeof value.documents === 'function'
+}
+
+/** Throws PALIER_BAD_OPTION naming the field that is wrong or unknown. */
+export function settle(options: SessionStoreOptions): Settled {
+  if (typeof options !== 'object' || options === null) throw bad('options', 'an object', options)
+  for (const field of Object.keys(options)) {
+    if (!FIELDS.includes(field)) throw bad(`options.${field}`, `one of ${FIELDS.join(', ')}`, field)
+  }
+  const { cache, name = 'sessions', ttl = DAY, absolute = 30 * DAY, conflict = 'merge', previous, onError } = options
+  if (cache !== undefined && !isCache(cache)) throw bad('cache', 'a cache of createSessionCache or createCache', cache)
+  if (previous !== undefined && previous !== false && !isCache(previous))
+    throw bad('previous', 'a cache or false', previous)
+  if (previous !== undefined && previous === cache) throw bad('previous', 'another cache than `cache`', previous)
+  if (typeof name !== 'string' || name === '') throw bad('name', 'a non-empty string', name)
+  if (conflict !== 'merge' && conflict !== 'reject') throw bad('conflict', "'merge' or 'reject'", conflict)
+  if (onError !== undefined && typeof onError !== 'function') throw bad('onError', 'a function', onError)
+  return {
+    ttl: milliseconds('ttl', ttl),
+    absolute: absolute === false ? LONGEST : milliseconds('absolute', absolute),
+    cache: cache ?? createSessionCache(),
+    owned: cache === undefined,
+    name,
+    conflict,
+    previous,
+    onError: onError ?? (() => undefined),
+  }
+}
