@@ -42,7 +42,7 @@ export interface AccessOptions {
   readonly guard: ForgeryGuard
 }
 
-export const TOKEN_HEADER = 'X-Palier-Token'
+const TOKEN_HEADER = 'X-Palier-Token'
 
 export const mayAs = (identity: Identity, role: Role): boolean => RANK[identity.role] >= RANK[role]
 

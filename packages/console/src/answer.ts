@@ -11,7 +11,7 @@ export interface Given {
   readonly body: unknown
   /** The media type, for a body that is a text already. */
   readonly type?: string
-  /** How many entries or things it was about, for the audit log. */
+  /** What the audit log counts of it. */
   readonly count?: number
 }
 

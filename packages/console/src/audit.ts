@@ -13,7 +13,7 @@ export interface AuditEntry {
   readonly what: string
   /** `type dashboard`, `key product:17` … */
   readonly target?: string
-  /** How many entries were there to clear, as the preview counted them. */
+  /** Of a clear: how many entries there were to clear. Of others: how many types were changed, or warm-ups ran well. */
   readonly count?: number
   /** `done`: taken by all. `pending`: done here, the backend still has to hear of it. `refused`: not allowed. `failed`: tried in vain. */
   readonly outcome: 'done' | 'pending' | 'refused' | 'failed'
@@ -56,13 +56,13 @@ const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u0
 function lineOf({ who, from, what, target, count, outcome, status, code }: AuditEntry): string {
   const by = `${who.role}${who.name === undefined ? '' : ` ${JSON.stringify(who.name)}`}${from === undefined ? '' : ` from ${from}`}`
   const how = `${outcome} (${status}${code === undefined ? '' : `, ${code}`})`
-  const on = `${target === undefined ? '' : ` ${target}`}${count === undefined ? '' : ` (${count} entries)`}`
+  const on = `${target === undefined ? '' : ` ${target}`}${count === undefined ? '' : ` (count ${count})`}`
   return oneLine(`[CACHE AUDIT] ${by}: ${what}${on}: ${how}`)
 }
 
 export function createAudit(cache: Pick<Cache, 'documents'>, { log, tell }: AuditOptions): Audit {
-  const heads = cache.documents<number>('audit-head')
-  const pages = cache.documents<Page>('audit')
+  const heads = cache.documents<number>('palier-console-audit-head')
+  const pages = cache.documents<Page>('palier-console-audit')
 
   const newest = async (): Promise<number> => (await heads.read('newest'))?.value ?? 1
 

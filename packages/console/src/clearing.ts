@@ -5,8 +5,17 @@ import type { Room } from './room.ts'
 import type { Call, Route } from './router.ts'
 import { described, keyOptions, patternTarget, targetOf } from './target.ts'
 
+/** Milliseconds for which a clear waits for its count. */
+const COUNT_BUDGET = 1000
+
+/** How many entries a clear was aimed at, where that could be found out; not exact: at least so many. */
+interface Counted {
+  readonly entries?: number
+  readonly exact?: boolean
+}
+
 /** What a clear is said to have done: no more than its receipt says. */
-function clearedAnswer(cleared: Cleared, counted: { readonly entries?: number; readonly exact?: boolean }): Answer {
+function clearedAnswer(cleared: Cleared, counted: Counted): Answer {
   const count = counted.entries === undefined ? {} : { count: counted.entries }
   const { receipt } = cleared
   if (receipt.shared === 'refused') {
@@ -17,18 +26,22 @@ function clearedAnswer(cleared: Cleared, counted: { readonly entries?: number; r
 }
 
 /** All that takes entries away, what it would take, and putting them back. */
-export function clearingRoutes({ cache }: Room): readonly Route[] {
+export function clearingRoutes({ cache, clock }: Room): readonly Route[] {
   const { operator } = cache
 
-  /** Counted before, for who asks and for the audit log; a backend that cannot count must not keep anybody from clearing. */
-  const count = async (target: ClearTarget): Promise<{ readonly entries?: number; readonly exact?: boolean }> => {
-    try {
-      const { entries, exact } = await operator.preview(target)
-      return { entries, exact }
-    } catch {
-      return {}
-    }
-  }
+  /**
+   * Counted before, for who asks and for the audit log. A backend that cannot count, or not soon, must not keep anybody from
+   * clearing.
+   */
+  const count = (target: ClearTarget): Promise<Counted> =>
+    new Promise(resolve => {
+      const cancel = clock.hold(COUNT_BUDGET, () => resolve({}))
+      operator
+        .preview(target)
+        .then(({ entries, exact }) => resolve({ entries, exact }))
+        .catch(() => resolve({}))
+        .finally(cancel)
+    })
 
   const clear = async ({ aim }: Call, target: ClearTarget): Promise<Answer> => {
     aim(described(target))

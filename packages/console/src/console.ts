@@ -9,7 +9,7 @@ import { guardFromDocuments, guardFromToken } from './forgery.ts'
 import { type ConsoleOptions, resolveOptions } from './options.ts'
 import { readingRoutes } from './reading.ts'
 import type { ManagedCache, Room } from './room.ts'
-import { createRouter } from './router.ts'
+import { createRouter, type Route } from './router.ts'
 import { testingRoutes } from './testing.ts'
 import { warmingRoutes } from './warming.ts'
 
@@ -27,6 +27,13 @@ export interface CacheConsole {
   handle(request: Request, arrival?: Arrival): Promise<Response>
   /** Every later request is answered with 503. Resolves when those under way are answered. The cache stays open. */
   close(): Promise<void>
+}
+
+/** Every route there is, section by section. */
+export function routesOf(room: Room): readonly Route[] {
+  return [readingRoutes, clearingRoutes, configuringRoutes, testingRoutes, warmingRoutes].flatMap(section =>
+    section(room),
+  )
 }
 
 /** The path of a request below the mount; undefined for one that lies elsewhere. */
@@ -47,13 +54,7 @@ export function createConsole(cache: ManagedCache, options: ConsoleOptions = {})
   const audit = createAudit(cache, { log, tell })
   const room: Room = { cache, monitor, warm, clock, log, audit }
   const desk = createDesk(room, access, brakes, audit)
-  const match = createRouter([
-    readingRoutes(room),
-    clearingRoutes(room),
-    configuringRoutes(room),
-    testingRoutes(room),
-    warmingRoutes(room),
-  ])
+  const match = createRouter(routesOf(room))
   const underWay = new Set<Promise<Response>>()
   let isClosed = false
 

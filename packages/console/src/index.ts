@@ -6,4 +6,4 @@ export { type ExpressHandler, expressConsole, type ExpressRequest, type ExpressR
 export { fastifyConsole, type FastifyConsolePlugin, type FastifyInstanceLike } from './fastify.ts'
 export { nodeConsole, type NodeListener, type NodeMount } from './node.ts'
 export type { ConsoleOptions } from './options.ts'
-export type { ConsoleClock, ConsoleMonitor, HistoryRange, ManagedCache, WarmUps } from './room.ts'
+export type { ConsoleClock, ConsoleMonitor, ManagedCache, WarmUps } from './room.ts'

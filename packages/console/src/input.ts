@@ -2,7 +2,7 @@ import { PalierError } from 'palier'
 import { problem, type Problem } from './answer.ts'
 
 /** Longest body of a request in bytes. */
-export const MOST_BODY = 64 * 1024
+export const MOST_BODY: number = 64 * 1024
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -32,7 +32,7 @@ export function onlyFields(what: string, fields: Fields, known: readonly string[
 }
 
 /** Longest text that is taken as a key, a tag, a type or a pattern. */
-const LONGEST = 4096
+const LONGEST = 8192
 
 export function textOf(field: string, value: unknown): string {
   if (typeof value !== 'string' || value.length === 0 || value.length > LONGEST) {

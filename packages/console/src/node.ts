@@ -72,7 +72,7 @@ export async function send(answer: Response, response: ServerResponse): Promise<
 }
 
 /** Passes a request of `node:http` on, and its answer back. */
-export async function relay(
+async function relay(
   to: CacheConsole,
   request: IncomingMessage,
   response: ServerResponse,

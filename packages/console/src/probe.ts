@@ -25,7 +25,7 @@ export interface Probed {
 
 const ROUNDS = 200
 /** The rounds end after this, however many were made: a slow disk must not hold the answer up. */
-const ROUNDS_BUDGET = 3000
+const ROUNDS_BUDGET = 2000
 /** What a run that was cut off leaves behind is gone by then. */
 const KEPT = 60_000
 const SHORT = 200

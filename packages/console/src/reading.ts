@@ -1,13 +1,12 @@
-import type { Stats, Status } from 'palier'
+import type { HistoryRange, Stats, Status } from 'palier'
 import { type Answer, problem } from './answer.ts'
 import { bad, optionalText, textOf, wholeOf } from './input.ts'
-import type { HistoryRange, Room } from './room.ts'
+import type { Room } from './room.ts'
 import type { Route } from './router.ts'
 import { keyOptions } from './target.ts'
 
 /** A snapshot is at least this old before another one is made, however many ask. */
 const SNAPSHOT_AGE = 2000
-const RANGES: readonly string[] = ['minutes', 'hours', 'days'] satisfies readonly HistoryRange[]
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** Whether what the cache should use answers: its backend, or memory where nothing is shared. */
@@ -44,40 +43,45 @@ function healthOf({ state, reason, since, backend, why, tiers, outbox, processes
   return { state, reason, since, backend, why, tiers, outbox, processes, staleBound }
 }
 
-/** What a part of the answer gives, or why it cannot: the rest is of use without it. */
-async function part(give: () => unknown): Promise<unknown> {
-  try {
-    return await give()
-  } catch {
-    return { unavailable: true }
-  }
+/** Where a snapshot ends: in which process, with which event, made when. */
+interface Place {
+  readonly id: string
+  readonly sequence: number
+  readonly at: number
+}
+
+function placeOf(since: string | null): Place | undefined {
+  if (since === null) return undefined
+  const [, id, sequence, at] = /^([0-9a-f]{16})\.(\d{1,15})\.(\d{1,15})$/.exec(since) ?? []
+  if (id === undefined) throw bad('since', 'the `next` of a snapshot', since)
+  return { id, sequence: Number(sequence), at: Number(at) }
 }
 
 function createSnapshots({ cache, monitor, clock }: Room): (since: string | null) => Promise<Answer> {
   let made: { readonly at: number; readonly taken: number; readonly body: Promise<object> } | undefined
 
-  const take = async (at: number): Promise<object> => {
+  const take = async (): Promise<object> => {
     const status = cache.status()
-    const own = { at, stats: statsOf(status, cache.stats()), health: healthOf(status), trace: status.trace }
-    if (monitor === undefined) return own
-    const [fleet, judged, alerts, events] = await Promise.all([
-      part(() => monitor.fleet()),
-      part(() => monitor.health()),
-      part(() => monitor.alerts()),
-      part(() => monitor.snapshot()),
-    ])
-    return { ...own, fleet, judged, alerts, events }
+    const own = { stats: statsOf(status, cache.stats()), health: healthOf(status), trace: status.trace }
+    return monitor === undefined ? own : { ...own, fleet: await monitor.fleet() }
   }
 
-  return async since => {
-    const seen = since === null ? undefined : wholeOf('since', since, 0, Number.MAX_SAFE_INTEGER)
+  return async text => {
+    const since = placeOf(text)
     if (made === undefined || clock.now() - made.taken >= SNAPSHOT_AGE) {
       // A clock that was set back must not make a new snapshot look like the one before.
       const at = Math.max(clock.wall(), (made?.at ?? 0) + 1)
-      made = { at, taken: clock.now(), body: take(at) }
+      made = { at, taken: clock.now(), body: take() }
     }
     const { at, body } = made
-    return { body: seen === at ? { at, unchanged: true } : await body }
+    // Events are numbered by each process for itself.
+    const seen = since?.id === cache.id ? since : undefined
+    const news = monitor?.snapshot(seen?.sequence ?? 0)
+    const sequence = news?.sequence ?? 0
+    const next = `${cache.id}.${sequence}.${at}`
+    if (seen?.at === at && seen.sequence === sequence) return { body: { next, unchanged: true } }
+    const told = news && { judged: news.health, alerts: news.alerts, events: news.events }
+    return { body: { next, at, ...(await body), ...told } }
   }
 }
 
@@ -101,11 +105,13 @@ export function readingRoutes(room: Room): readonly Route[] {
   return [
     read('stats', '/api/cache/stats', async () => {
       const own = statsOf(cache.status(), cache.stats())
-      return { body: monitor === undefined ? own : { ...own, fleet: await part(() => monitor.fleet()) } }
+      return { body: monitor === undefined ? own : { ...own, fleet: await monitor.fleet() } }
     }),
-    read('health', '/api/cache/health', async () => {
+    read('health', '/api/cache/health', () => {
       const own = healthOf(cache.status())
-      return { body: monitor === undefined ? own : { ...own, judged: await part(() => monitor.health()) } }
+      return Promise.resolve({
+        body: monitor === undefined ? own : { ...own, judged: monitor.health(), alerts: monitor.alerts() },
+      })
     }),
     read('snapshot', '/api/cache/snapshot', ({ query }) => snapshot(query.get('since'))),
     read('keys', '/api/cache/keys', async ({ query }) => {
@@ -127,9 +133,9 @@ export function readingRoutes(room: Room): readonly Route[] {
     })),
     read('history', '/api/cache/history', async ({ query }) => {
       if (monitor === undefined) return missing()
-      const range = query.get('range') ?? 'minutes'
-      if (!RANGES.includes(range)) throw bad('range', RANGES.join(', '), range)
-      return { body: await monitor.history(range as HistoryRange, optionalText('type', query.get('type'))) }
+      // The monitor says which ranges there are.
+      const range = (query.get('range') ?? 'minutes') as HistoryRange
+      return { body: await monitor.history(range, optionalText('type', query.get('type'))) }
     }),
     read('metrics', '/metrics', async () =>
       monitor === undefined ? missing() : { body: await monitor.prometheus(), type: METRICS_TYPE },

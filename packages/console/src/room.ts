@@ -1,4 +1,4 @@
-import type { Cache, Clock, Logger } from 'palier'
+import type { Cache, Clock, Logger, Monitor } from 'palier'
 import type { Audit } from './audit.ts'
 
 /** What the console asks of a cache; every `Cache` fits, whatever its types. */
@@ -7,21 +7,8 @@ export type ManagedCache = Pick<Cache, 'documents' | 'id' | 'limiter' | 'lock' |
 /** The time as the console needs it. */
 export type ConsoleClock = Pick<Clock, 'now' | 'wall' | 'hold'>
 
-export type HistoryRange = 'minutes' | 'hours' | 'days'
-
-/** What knows more than this process and this moment: a monitor of `palier`. What it gives is passed on as it is. */
-export interface ConsoleMonitor {
-  /** Counts of all processes, summed, and each process. */
-  fleet(): unknown
-  /** The text of `/metrics`. */
-  prometheus(): string | Promise<string>
-  history(range: HistoryRange, type?: string): unknown
-  /** Health judged over time. */
-  health(): unknown
-  alerts(): unknown
-  /** What happened since, an event each. */
-  snapshot(since?: number): unknown
-}
+/** What the console asks of a monitor; every `Monitor` fits. */
+export type ConsoleMonitor = Pick<Monitor, 'alerts' | 'fleet' | 'health' | 'history' | 'prometheus' | 'snapshot'>
 
 /** Runs that fill the cache before somebody asks, by name; usually the name of a type. */
 export type WarmUps = Readonly<Record<string, () => Promise<unknown>>>

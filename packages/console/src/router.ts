@@ -50,8 +50,7 @@ function restOf(path: string, pathname: string): string | undefined {
 
 const METHODS_OF: Readonly<Record<string, readonly string[]>> = { GET: ['GET', 'HEAD'] }
 
-export function createRouter(sections: readonly (readonly Route[])[]): (method: string, pathname: string) => Matched {
-  const routes = sections.flat()
+export function createRouter(routes: readonly Route[]): (method: string, pathname: string) => Matched {
   return (method, pathname) => {
     const wanted = method === 'HEAD' ? 'GET' : method
     const here = routes.flatMap(route => {

@@ -81,6 +81,8 @@ export function ownToken(path: string): string {
       linkSync(draft, path)
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error
+    } finally {
+      rmSync(draft, { force: true })
     }
     return readOwn(path)
   } catch (error) {
@@ -89,7 +91,5 @@ export function ownToken(path: string): string {
     throw new PalierError('PALIER_BAD_OPTION', `tokenFile: expected ${expected}, received ${codeOf(error)}`, {
       cause: error,
     })
-  } finally {
-    rmSync(draft, { force: true })
   }
 }

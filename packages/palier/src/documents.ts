@@ -4,7 +4,7 @@ import { encodeRecord } from './record.ts'
 
 /** A document as it was read. */
 export interface Document<V> {
-  /** A private copy. */
+  /** Nobody else's: plain values are frozen, others may be changed without changing what is stored. */
   readonly value: V
   /** 1 when it was made, one more with each change. */
   readonly version: number

@@ -6,7 +6,7 @@ import type { Logger } from './options.ts'
 const QUIET = 60_000
 
 /** Texts of other software are quoted in these lines; none of them may begin a line of its own. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 }
 
@@ -35,4 +35,29 @@ export function attachLogger(events: Events, logger: Logger | false, clock: Cloc
     offError()
     offState()
   }
+}
+
+/** What was read, lost and loaded in some time. */
+export interface Summary {
+  readonly namespace: string
+  readonly reads: number
+  /** Hits in a hundred reads. */
+  readonly hitRate: number
+  readonly errors: number
+  readonly backend: string
+  /** Milliseconds within which 95 in a hundred loads were done; undefined when nothing was loaded. */
+  readonly loadP95: number | undefined
+}
+
+/** The line a minute that says how it goes; undefined when nothing happened. */
+export function summaryLine({ namespace, reads, hitRate, errors, backend, loadP95 }: Summary): string | undefined {
+  if (reads === 0 && errors === 0) return undefined
+  const parts = [
+    `${reads.toLocaleString('en-US')} ${reads === 1 ? 'read' : 'reads'}`,
+    ...(reads === 0 ? [] : [`${hitRate.toFixed(1)} % hits`]),
+    `${errors.toLocaleString('en-US')} ${errors === 1 ? 'error' : 'errors'}`,
+    `backend ${backend}`,
+    ...(loadP95 === undefined ? [] : [`p95 load ${loadP95 < 10 ? loadP95.toFixed(1) : Math.round(loadP95)} ms`]),
+  ]
+  return oneLine(`[CACHE] ${namespace}: ${parts.join(', ')}`)
 }

@@ -31,8 +31,8 @@ export interface Occurrence {
 }
 
 /**
- * `claimed`: somebody has it, now or before. `overlap`: it was claimed here, but the run before it goes on; it will not
- * run. `outage`: the backend could not be asked, and the policy is `closed`.
+ * `claimed`: somebody has it, now or before. `overlap`: it was claimed here, but the run before it goes on, or the backend
+ * went out in that moment; it will not run. `outage`: the backend could not be asked, and the policy is `closed`.
  */
 export type OnceResult<R> =
   | { readonly ran: true; readonly value: R }
@@ -46,6 +46,8 @@ export type Once = <R>(
 ) => Promise<OnceResult<R>>
 
 const FIELDS = ['keep', 'ttl', 'wait', 'onOutage']
+/** As of any lock. */
+const SHORTEST_TTL = 100
 
 /**
  * A scheduled job claims its occurrence, not a lock around its run: a process whose clock is late finds the occurrence
@@ -89,9 +91,12 @@ export function createOnce(room: GuardRoom, door: LockDoor): Once {
     const text = occurrenceOf(occurrence)
     if (typeof run !== 'function') throw badOption('run', 'a function', run)
     checkFields('once options', options, FIELDS)
-    const { keep = '2d', ttl = '30s', wait = 0, onOutage = 'closed' } = options
+    const { keep = '2d', onOutage = 'closed' } = options
     checkOnOutage('onOutage', onOutage)
     const kept = toMilliseconds('keep', keep, { min: 1000 })
+    // All of it now: what is wrong must not cost the occurrence.
+    const ttl = toMilliseconds('ttl', options.ttl ?? '30s', { min: SHORTEST_TTL })
+    const wait = toMilliseconds('wait', options.wait ?? 0, { min: 0 })
     // Never where entries, stamps, documents or locks are: see key.ts.
     const outcome = await claim(`${part(room.namespace)}:o:${part(name)}:${text}`, kept, onOutage)
     if (outcome !== 'got') return { ran: false, reason: outcome }

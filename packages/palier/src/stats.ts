@@ -36,7 +36,7 @@ export interface TierStats {
   readonly evictions: number
   readonly bytesRead: number
   readonly bytesWritten: number
-  /** Of the near tier one hit in 256 is timed, of a shared tier each call. */
+  /** Of the near tier one hit in 256 is timed, of a shared tier each read. */
   readonly latency: Latency
 }
 

@@ -28,20 +28,25 @@ export interface Undos {
 
 export function createUndos(core: Core, documents: Documents<Undo>): Undos {
   const cancels = new Set<() => void>()
+  /** Of each clear that can still be undone. */
+  const holds = new Set<Undo>()
 
-  const hold = (replaced: readonly Replaced[]): (() => void) => {
-    for (const { name, before } of replaced) {
-      if (before === undefined) continue
-      const values = core.held.get(name) ?? new Set<string>()
-      core.held.set(name, values.add(stampIn(before)))
+  /** Sweeps leave what any of them would need: a stamp that was put back and given up again is held twice. */
+  const tellSweeps = (): void => {
+    core.held.clear()
+    for (const { name, before } of [...holds].flat()) {
+      core.held.set(name, (core.held.get(name) ?? new Set<string>()).add(stampIn(before)))
     }
+  }
+
+  /** Returns what lets go again. */
+  const hold = (kept: Undo, sweep: () => void): (() => void) => {
+    holds.add(kept)
+    tellSweeps()
     return () => {
-      for (const { name, before } of replaced) {
-        const values = core.held.get(name)
-        if (before === undefined || values === undefined) continue
-        values.delete(stampIn(before))
-        if (values.size === 0) core.held.delete(name)
-      }
+      holds.delete(kept)
+      tellSweeps()
+      if (!core.closed.signal.aborted) sweep()
     }
   }
 
@@ -84,19 +89,21 @@ export function createUndos(core: Core, documents: Documents<Undo>): Undos {
       sweep()
       return { receipt }
     }
-    const release = hold(replaced)
-    const cancel = core.clock.after(UNDO_FOR, () => {
-      cancels.delete(cancel)
-      release()
-      sweep()
-    })
-    cancels.add(cancel)
+    const letGo = hold(kept, sweep)
     try {
       const undo = newToken()
+      const undoUntil = core.clock.wall() + UNDO_FOR
       await documents.change(undo, () => ({ value: kept, ttl: UNDO_FOR }))
-      return { receipt, undo, undoUntil: core.clock.wall() + UNDO_FOR }
+      if (core.closed.signal.aborted) return { receipt }
+      const cancel = core.clock.after(UNDO_FOR, () => {
+        cancels.delete(cancel)
+        letGo()
+      })
+      cancels.add(cancel)
+      return { receipt, undo, undoUntil }
     } catch {
       // Whoever reaches the backend for us told of it: the clear is done, and cannot be undone.
+      letGo()
       return { receipt }
     }
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { pause } from './clock.ts'
 import type { Core, TypeState } from './core.ts'
+import { PalierError } from './errors.ts'
 import { entryPrefix, keyOf, splitEntryKey } from './key.ts'
-import type { Link } from './link.ts'
+import { type Link, messageOf } from './link.ts'
 import { decodeRecord } from './record.ts'
 import type { StoredRecord } from './store.ts'
 
@@ -35,8 +36,20 @@ export async function* walk(core: Core, type: string | undefined): AsyncGenerato
   else yield* walkStore(core, link, type)
 }
 
+/** Pages of the keys that begin so. Rejects at once while the store is left alone, and with PALIER_STORE_* when it fails. */
+export async function* scanned(link: Link, prefix: string): AsyncGenerator<readonly string[]> {
+  const { store } = link
+  if (!link.usable()) throw new PalierError('PALIER_STORE_FAILED', `${store.name} is not used now: ${link.reason}`)
+  try {
+    yield* store.scan(prefix)
+  } catch (cause) {
+    if (cause instanceof PalierError) throw cause
+    throw new PalierError('PALIER_STORE_FAILED', `${store.name} failed: ${messageOf(cause)}`, { cause })
+  }
+}
+
 async function* walkStore(core: Core, link: Link, type: string | undefined): AsyncGenerator<readonly Met[]> {
-  for await (const keys of link.store.scan(entryPrefix(core.namespace, type))) {
+  for await (const keys of scanned(link, entryPrefix(core.namespace, type))) {
     for (let from = 0; from < keys.length; from += BATCH) {
       const some = keys.slice(from, from + BATCH)
       const records = await link.read(store => store.getMany(some))

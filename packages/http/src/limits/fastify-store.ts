@@ -22,9 +22,9 @@ export type FastifyHitsCallback = (error: Error | null, hits?: FastifyHits) => v
 /** A store of @fastify/rate-limit, for the limiter of the application or of one route. */
 export interface FastifyRateLimitStore {
   /** Counts one hit. Gives an error of status 503 while the backend is out and the policy is `closed`. */
-  incr(key: string, callback: FastifyHitsCallback, timeWindow: number, max: number): void
+  incr(key: string | number, callback: FastifyHitsCallback, timeWindow: number, max: number): void
   /** What `incr` would build on, without counting. */
-  read(key: string, callback: FastifyHitsCallback, timeWindow: number, max: number): void
+  read(key: string | number, callback: FastifyHitsCallback, timeWindow: number, max: number): void
   /** The store of a route, which counts apart. */
   child(settings: FastifyRateLimitSettings): FastifyRateLimitStore
 }
@@ -69,9 +69,9 @@ function createStore({ cache, options, settings, name }: Parts): FastifyRateLimi
     return last.counter
   }
 
-  const count = async (key: string, cost: number, timeWindow: number, max: number): Promise<FastifyHits> => {
+  const count = async (key: string | number, cost: number, timeWindow: number, max: number): Promise<FastifyHits> => {
     const penalty = cost > 0 ? penaltyOf(settings, max) : undefined
-    const counted = await counterFor(timeWindow).count(`k:${boundedKey(String(key))}`, cost, penalty)
+    const counted = await counterFor(timeWindow).count(`k:${boundedKey(`${key}`)}`, cost, penalty)
     if (counted.source === 'policy') return withoutBackend(counted.allowed, counted.resetAfter, max, settings)
     return { current: counted.count, ttl: counted.resetAfter }
   }

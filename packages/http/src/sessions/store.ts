@@ -107,12 +107,12 @@ export function createStore<S>(settled: Settled, framework: Framework<S>): Sessi
       const value = await work
       if (callback === undefined) return value
       // Out of the promise: what a callback throws is the application's, and no rejection of ours.
-      process.nextTick(callback, null, value)
+      setImmediate(callback, null, value)
     } catch (cause) {
       const error = forRequest(cause)
       settled.onError(error)
       if (callback === undefined) throw error
-      process.nextTick(callback, error)
+      setImmediate(callback, error)
     }
     return undefined
   }

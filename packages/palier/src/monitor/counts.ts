@@ -30,7 +30,7 @@ export interface TierCounts {
   readonly evictions: number
   readonly bytesRead: number
   readonly bytesWritten: number
-  /** Of the near tier one hit in 256 is timed, of a store each call. */
+  /** Of the near tier one hit in 256 is timed, of a store each read. */
   readonly latency: Timing
 }
 

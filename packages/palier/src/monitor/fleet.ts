@@ -1,6 +1,7 @@
 import type { Document } from '../documents.ts'
 import type { HealthState } from '../events.ts'
-import { type Counts, minus, NO_COUNTS, plus, type Sample } from './counts.ts'
+import { type Counts, type Gauges, minus, NO_COUNTS, plus, type Sample } from './counts.ts'
+import type { ExtraReading } from './extra.ts'
 import type { MonitoredCache } from './sampler.ts'
 
 /** One process as it says of itself. */
@@ -117,28 +118,20 @@ export function createFleet(cache: MonitoredCache, overdue: number): Fleet {
     isListed = true
   }
 
-  /** What became of the slip of this run: written, or sealed by somebody, or gone. */
+  /** What became of the slip of this run: written, or sealed by somebody, or written where one was gone. */
   async function write(sample: Sample, report: ProcessReport): Promise<'written' | 'sealed' | 'gone'> {
-    let outcome: 'written' | 'sealed' | 'gone' = 'written'
-    let sealed: Counts = NO_COUNTS
     const name = nameNow()
-    const after = await slips.change(name, before => {
-      outcome = 'written'
-      if (before?.value.sealed === true) {
-        outcome = 'sealed'
-        sealed = before.value.sample.counts
-        return undefined
-      }
-      if (before === undefined && told !== undefined) outcome = 'gone'
+    let wasGone = false
+    const slip = await slips.change(name, before => {
+      wasGone = before === undefined && told !== undefined
+      if (before?.value.sealed === true) return undefined
       return { value: { id: cache.id, report, sample: since(sample), sealed: false }, ttl: SLIP_TTL }
     })
-    // Deleted by somebody: nobody counts it any more.
-    if (after === undefined) return 'gone'
-    if (outcome === 'sealed') {
-      await fold(name, sealed)
-      renew(sealed)
-    }
-    return outcome
+    if (slip?.value.sealed !== true) return wasGone ? 'gone' : 'written'
+    const { counts } = slip.value.sample
+    await fold(name, counts)
+    renew(counts)
+    return 'sealed'
   }
 
   async function publish(sample: Sample, report: ProcessReport): Promise<void> {
@@ -238,5 +231,39 @@ export function createFleet(cache: MonitoredCache, overdue: number): Fleet {
     read: (sample, report) => inTurn(() => read(sample, report)),
     latest: (sample, report) => latest(sample, report),
     leave: (sample, report) => inTurn(() => leave(sample, report)),
+  }
+}
+
+type Numbers = Readonly<Record<string, number>>
+
+function joinRecords(records: readonly Numbers[], join: (a: number, b: number) => number): Numbers {
+  const joined: Record<string, number> = {}
+  for (const [name, value] of records.flatMap(record => Object.entries(record))) {
+    const before = joined[name]
+    joined[name] = before === undefined ? value : join(before, value)
+  }
+  return joined
+}
+
+/** The gauges of several processes as one: added up, or the worst where adding makes no sense. */
+export function mergeGauges(processes: readonly FleetProcess[], known: ExtraReading['known']): Gauges {
+  const all = processes.map(one => one.sample.gauges)
+  const add = (a: number, b: number): number => a + b
+  const sum = (pick: (gauges: Gauges) => number): number => all.reduce((total, one) => total + pick(one), 0)
+  const extraOf = (name: string): Numbers =>
+    joinRecords(
+      all.map(one => one.extra[name] ?? {}),
+      known[name]?.fleet === 'max' ? Math.max : add,
+    )
+  const names = new Set(all.flatMap(one => Object.keys(one.extra)))
+  return {
+    near: { entries: sum(one => one.near.entries), bytes: sum(one => one.near.bytes) },
+    pending: sum(one => one.pending),
+    // One process that is cut off is worth knowing.
+    up: joinRecords(
+      all.map(one => one.up),
+      Math.min,
+    ),
+    extra: Object.fromEntries([...names].map(name => [name, extraOf(name)])),
   }
 }

@@ -198,7 +198,10 @@ export function worstOf(
   processes: readonly Judgement[],
 ): Judgement & { readonly affected: number; readonly processes: number } {
   const rank = ({ state }: Judgement): number => WORST.indexOf(state)
-  const worst = processes.reduce<Judgement | undefined>((a, b) => (a === undefined || rank(b) > rank(a) ? b : a), undefined)
+  const worst = processes.reduce<Judgement | undefined>(
+    (a, b) => (a === undefined || rank(b) > rank(a) ? b : a),
+    undefined,
+  )
   const { state, reason } = worst ?? { state: 'HEALTHY' as const, reason: '' }
   const affected = processes.filter(one => one.state === state).length
   const all = processes.length

@@ -170,7 +170,8 @@ export function createHistory(cache: MonitoredCache, clock: Clock): History {
   async function flush(): Promise<void> {
     const done = await Promise.allSettled([...waiting].map(([id, one]) => bring(id, one)))
     const failed = done.find(one => one.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    const reason: unknown = failed?.reason
+    if (failed !== undefined) throw reason
   }
 
   /** A page with what waits here for it. */
@@ -181,10 +182,7 @@ export function createHistory(cache: MonitoredCache, clock: Clock): History {
     const sentBefore = numbers
     const stored = (await pages.read(id))?.value
     const heard = stored?.heard.find(([name]) => name === cache.id)?.[1] ?? 0
-    const mine = addSlots(
-      sent === undefined || heard >= sent.number ? {} : sent.slots,
-      heard > sentBefore ? {} : later,
-    )
+    const mine = addSlots(sent === undefined || heard >= sent.number ? {} : sent.slots, heard > sentBefore ? {} : later)
     return addSlots(stored?.slots ?? {}, mine)
   }
 

@@ -90,7 +90,11 @@ export function createSampler(cache: MonitoredCache, clock: Clock): Sampler {
       }
       const { entries, bytes } = stats.near
       const pending = status.outbox.pending
-      return { at: clock.wall(), counts, gauges: { near: { entries, bytes }, pending, up: upOf(status), extra: gauges } }
+      return {
+        at: clock.wall(),
+        counts,
+        gauges: { near: { entries, bytes }, pending, up: upOf(status), extra: gauges },
+      }
     },
     close() {
       for (const off of offs) off()

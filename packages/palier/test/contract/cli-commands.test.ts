@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCache, fileStore } from '../../src/index.ts'
 import { encodeRecord } from '../../src/record.ts'
-import { palier, reportOf } from '../support/cli.ts'
+import { palier, palierProcess, reportOf } from '../support/cli.ts'
 import { freePort, type RedisServer, startRedis, until } from '../support/redis-server.ts'
 
 let cwd: string
@@ -20,7 +20,7 @@ describe('palier', () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string
     }
-    expect(await palier(['--version'], { cwd })).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+    expect(await palierProcess(['--version'], { cwd })).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
     const help = await palier(['clear', '--help'], { cwd })
     expect(help).toMatchObject({ code: 0, stderr: '' })
     expect(help.stdout).toContain('--pattern P')
@@ -41,7 +41,7 @@ describe('palier', () => {
   })
 
   test('a wrong variable is named', async () => {
-    const { code, stderr } = await palier(['stats'], { cwd, env: { CACHE_BACKEND: 'floppy' } })
+    const { code, stderr } = await palierProcess(['stats'], { cwd, env: { CACHE_BACKEND: 'floppy' } })
     expect(code).toBe(2)
     expect(stderr).toContain('CACHE_BACKEND: expected auto, redis, filesystem, memory, received "floppy"')
   })
@@ -87,7 +87,7 @@ describe('palier stats', () => {
     await fill({ redisUrl: redis.url }, 'shop')
     await fill({ redisUrl: redis.url }, 'odd:name%')
     await redis.ask('SET foreign:key 1')
-    const result = await palier(['stats', '--json'], { cwd, env: { REDIS_URL: redis.url } })
+    const result = await palierProcess(['stats', '--json'], { cwd, env: { REDIS_URL: redis.url } })
     expect(result.code).toBe(0)
     const report = reportOf(result)
     expect(Object.keys(report)).toEqual([
@@ -116,7 +116,7 @@ describe('palier stats', () => {
     const dir = join(cwd, 'cache')
     await fill({ dir }, 'shop')
     const args = ['stats', '--backend', 'filesystem', '--dir', dir]
-    const { code, stdout, stderr } = await palier(args, { cwd })
+    const { code, stdout, stderr } = await palierProcess(args, { cwd })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^shop +5 /m)
     expect(stdout).toMatch(/^ +dashboard +3$/m)
@@ -166,7 +166,7 @@ describe('palier gc', () => {
     )
     await store.close()
     const args = ['gc', '--backend', 'filesystem', '--dir', dir]
-    const result = await palier([...args, '--json'], { cwd })
+    const result = await palierProcess([...args, '--json'], { cwd })
     expect(result.code).toBe(0)
     const report = reportOf(result)
     expect(Object.keys(report)).toEqual(['format', 'command', 'backend', 'where', 'swept', 'warnings'])
@@ -179,7 +179,7 @@ describe('palier gc', () => {
   test('says that Redis needs none', async () => {
     const redis = await startRedis()
     try {
-      const result = await palier(['gc'], { cwd, env: { REDIS_URL: redis.url } })
+      const result = await palierProcess(['gc'], { cwd, env: { REDIS_URL: redis.url } })
       expect(result).toMatchObject({ code: 0, stderr: '' })
       expect(result.stdout).toContain('Redis takes away expired entries by itself')
     } finally {

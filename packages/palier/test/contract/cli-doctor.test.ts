@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { palier, reportOf } from '../support/cli.ts'
+import { palier, palierProcess, reportOf } from '../support/cli.ts'
 import { freePort, type RedisServer, startRedis } from '../support/redis-server.ts'
 
 let cwd: string
@@ -25,7 +25,7 @@ describe('palier doctor with Redis', () => {
   afterAll(() => redis.stop())
 
   test('finds it, measures every store and leaves nothing behind', async () => {
-    const result = await palier(['doctor', '--json'], { cwd, env: { REDIS_URL: redis.url } })
+    const result = await palierProcess(['doctor', '--json'], { cwd, env: { REDIS_URL: redis.url } })
     expect(result.code).toBe(0)
     const report = reportOf(result)
     expect(Object.keys(report)).toEqual([
@@ -70,7 +70,7 @@ describe('palier doctor with Redis', () => {
   test('tells people the same within 80 columns, and warns of the memory policy', async () => {
     const dir = join(cwd, 'cache')
     await mkdir(dir, { mode: 0o700 })
-    const { code, stdout, stderr } = await palier(['doctor', '--redis-url', redis.url], { cwd })
+    const { code, stdout, stderr } = await palierProcess(['doctor', '--redis-url', redis.url], { cwd })
     expect(code).toBe(0)
     expect(stderr).toBe('')
     expect(stdout).toContain('chosen: Redis ')
@@ -158,7 +158,7 @@ describe('palier doctor without a usable Redis', () => {
     const env = { CACHE_DIR: dir, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
     const measuring = async (): Promise<boolean> =>
       (await readdir(dir).catch(() => [])).some(name => name.startsWith('palier-doctor-'))
-    const result = await palier(['doctor', '--json'], { cwd, env, interruptWhen: measuring })
+    const result = await palierProcess(['doctor', '--json'], { cwd, env, interruptWhen: measuring })
     expect(result.code).toBe(1)
     expect(reportOf(result)).toMatchObject({ command: 'doctor', error: { message: 'ended by SIGINT' } })
     expect(await readdir(cwd)).toEqual([])
@@ -209,7 +209,7 @@ describe('palier doctor and passwords', () => {
 
   test('none at all is asked for, and REDIS_PASSWORD is shown as set only', async () => {
     const env = { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(locked.port) }
-    const without = await palier(['doctor', '--backend', 'redis'], { cwd, env })
+    const without = await palierProcess(['doctor', '--backend', 'redis'], { cwd, env })
     expect(without.code).toBe(1)
     expect(without.stdout).toContain('Redis asks for a password')
     const result = await palier(['doctor', '--backend', 'redis'], {

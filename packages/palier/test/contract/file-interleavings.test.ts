@@ -1,3 +1,4 @@
+import { type Stats, statSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { decodeRecord, recordHead } from '../../src/record.ts'
 import { fileRecord, freshDir, textOf, tree } from '../support/file-store.ts'
@@ -54,6 +55,17 @@ const setting =
   (text: string) =>
   ({ entries, place }: Actor): Promise<void> =>
     entries.set(place, record(text), LONG)
+
+/** What the sweeper of a store that may not evict does to a file it has found dead. */
+const takingAway =
+  (seen: Stats) =>
+  ({ leases, place, statOf }: Actor): Promise<void> =>
+    leases
+      .takeAway(place.path, async () => {
+        const now = await statOf(place.path)
+        return now?.ino === seen.ino && now.mtimeMs === seen.mtimeMs
+      })
+      .then(() => undefined)
 
 const deleting = ({ entries, place }: Actor): Promise<void> => entries.remove(place)
 
@@ -189,6 +201,37 @@ describe('in every order of their system calls', () => {
         [...turns, TO_THE_END],
       )
       expect(await stored(play.free)).toBeUndefined()
+    })
+  })
+
+  test('what a sweep takes away is what it saw, never what was set meanwhile', async () => {
+    await everyWay([9, 10, 6], async turns => {
+      const { entries, place } = play.free
+      await entries.set(place, record('dead'), LONG)
+      const seen = statSync(place.path)
+      await play.run([takingAway(seen), setting('set')], turns)
+      expect(await stored(play.free)).toBe('set')
+    })
+    await everyWay([10, 9, 6], async turns => {
+      const { entries, place } = play.free
+      await entries.set(place, record('dead'), LONG)
+      const seen = statSync(place.path)
+      await play.run([setting('set'), takingAway(seen)], turns)
+      expect(await stored(play.free)).toBe('set')
+    })
+  })
+
+  test('nor what was committed', async () => {
+    await everyWay([16, 14, 4], async turns => {
+      const { entries, place } = play.free
+      const dead = record('dead')
+      await entries.set(place, dead, LONG)
+      const seen = statSync(place.path)
+      const load: Load = {}
+      await play.run([loading(load, 't', 'new', dead), takingAway(seen)], turns)
+      const left = await stored(play.free)
+      if (load.committed === true) expect(left).toBe('new')
+      else expect([undefined, 'dead']).toContain(left)
     })
   })
 

@@ -48,7 +48,8 @@ const KINDS: readonly Kind[] = [
 ]
 
 for (const kind of KINDS) {
-  describe(`redis through ${kind.name}`, () => {
+  // Most cases wait for something to end, so the kinds wait together; the cases of one share its servers.
+  describe.concurrent(`redis through ${kind.name}`, () => {
     let backing: RedisCluster | undefined
     beforeAll(async () => {
       backing = await kind.start()
@@ -102,7 +103,7 @@ for (const kind of KINDS) {
       }
     }
 
-    for (const { name, run } of storeContract(storeUnderTest)) test(name, run)
-    for (const { name, run } of busContract(busesUnderTest)) test(name, run)
+    for (const { name, run } of storeContract(storeUnderTest)) test.sequential(name, run)
+    for (const { name, run } of busContract(busesUnderTest)) test.sequential(name, run)
   })
 }

@@ -190,6 +190,29 @@ describe('a disk that fails', () => {
   }
 })
 
+describe('a sweep that meets a file the disk cannot read', () => {
+  const ONE = 'pread64:error=EIO:when=2'
+
+  test('removes it and goes on', async () => {
+    const worker = await start()
+    expect(await ask(worker, 'set dead x 0 1', 'set dying x 0 1')).toEqual(['done', 'done'])
+    const tracing = await inject(worker, ONE)
+    expect(await ask(worker, 'sweep')).toEqual(['done'])
+    await tracing.stop()
+    expect(['k', 'j', 'dead', 'dying'].map(pathOf).filter(existsSync).length).toBeLessThanOrEqual(2)
+  })
+
+  test('leaves it where nothing may be evicted, and goes on', async () => {
+    const worker = await startWorker('file-act-worker.ts', [dir, 'sync', '{"evict":false}'])
+    workers.push(worker)
+    await ask(worker, 'set k old', 'set j other')
+    const tracing = await inject(worker, ONE)
+    expect(await ask(worker, 'sweep')).toEqual(['done'])
+    await tracing.stop()
+    expect(await ask(worker, 'get k', 'get j')).toEqual(['old', 'other'])
+  })
+})
+
 describe('a network file system that lost a handle', () => {
   for (const call of ['openat', 'pread64']) {
     test(`ESTALE of ${call} in a read: the file is opened again, once`, async () => {

@@ -1,15 +1,18 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { encodeRecord } from '../../src/record.ts'
 import { slotOf } from '../../src/stores/redis/keys.ts'
 import { redisStore } from '../../src/stores/redis/store.ts'
 import { openOwned, OWN_CLIENTS, outcome } from '../support/redis-owned.ts'
 import {
+  type Ahead,
   answers,
   lendCluster,
   type RedisCluster,
   type RedisServer,
+  startAhead,
   startCluster,
   until,
+  whole,
 } from '../support/redis-server.ts'
 
 const recordOf = (key: string): Buffer =>
@@ -18,15 +21,45 @@ const recordOf = (key: string): Buffer =>
     Buffer.from('x'),
   )
 
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
-})
+/** The clusters of one suite, for `broken` cases that each need a new one with replicas. */
+interface Room {
+  /** To be run after the case, the last one first. */
+  readonly ends: (() => unknown)[]
+  withReplicas(): Promise<RedisCluster>
+  /** Three primaries, shared by the cases and empty. */
+  plain(): Promise<RedisCluster>
+}
 
-async function start(...given: Parameters<typeof startCluster>): Promise<RedisCluster> {
-  const cluster = await startCluster(...given)
-  ends.push(() => cluster.stop())
-  return cluster
+/** The suites run side by side, for each of them mostly waits; so each has a room of its own. */
+function createRoom(broken: number): Room {
+  const ends: (() => unknown)[] = []
+  let ahead: Ahead<RedisCluster> | undefined
+  let shared: Ahead<RedisCluster> | undefined
+  let cluster: RedisCluster | undefined
+  beforeAll(() => {
+    ahead = startAhead(broken, () => startCluster(3, { replicas: true }))
+    shared = startAhead(1, () => startCluster(3))
+  })
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  })
+  afterAll(() => Promise.all([ahead?.stop(), shared?.stop()]))
+  return {
+    ends,
+    async withReplicas() {
+      const fresh = await ahead?.next()
+      if (fresh === undefined) throw new Error('no suite has begun')
+      ends.push(() => fresh.stop())
+      return fresh
+    },
+    async plain() {
+      cluster ??= await shared?.next()
+      if (cluster === undefined) throw new Error('no suite has begun')
+      await whole(cluster)
+      for (const node of cluster.nodes) await node.ask('FLUSHALL')
+      return cluster
+    },
+  }
 }
 
 const nodeAt = (cluster: RedisCluster, index: number): RedisServer => {
@@ -40,9 +73,11 @@ const SETTLED = 1000
 const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
 
 for (const client of OWN_CLIENTS) {
-  describe(`a cluster, through ${client}`, () => {
-    test('a primary that is killed is followed by its replica: bounded calls, told losses, new identity', async () => {
-      const cluster = await start(3, { replicas: true })
+  describe.concurrent(`a cluster, through ${client}`, () => {
+    const { ends, withReplicas, plain } = createRoom(2)
+
+    test.sequential('a primary that is killed is followed by its replica: bounded calls, told losses, new identity', async () => {
+      const cluster = await withReplicas()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -70,8 +105,8 @@ for (const client of OWN_CLIENTS) {
       expect(keys.sort()).toEqual([...KEYS].sort())
     })
 
-    test('a replica that takes over while every connection stays open is followed, and told before it answers', async () => {
-      const cluster = await start(3, { replicas: true })
+    test.sequential('a replica that takes over while every connection stays open is followed, and told before it answers', async () => {
+      const cluster = await withReplicas()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -92,8 +127,8 @@ for (const client of OWN_CLIENTS) {
       expect(await nodeAt(cluster, 3).ask(`EXISTS palier:{${key}}`)).toBe(':1')
     })
 
-    test('a primary that restarts is found again, with another identity', async () => {
-      const cluster = await start(3)
+    test.sequential('a primary that restarts is found again, with another identity', async () => {
+      const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 1).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -110,8 +145,8 @@ for (const client of OWN_CLIENTS) {
       expect(await owned.store.identity()).not.toBe(identity)
     })
 
-    test('a frozen primary costs the deadline for its keys only, and is used again', async () => {
-      const cluster = await start(3)
+    test.sequential('a frozen primary costs the deadline for its keys only, and is used again', async () => {
+      const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -129,8 +164,8 @@ for (const client of OWN_CLIENTS) {
       )
     })
 
-    test('a slot that moves, and one that is moving, are seen by nobody but the identity', async () => {
-      const cluster = await start(3)
+    test.sequential('a slot that moves, and one that is moving, are seen by nobody but the identity', async () => {
+      const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -142,6 +177,10 @@ for (const client of OWN_CLIENTS) {
       const [fromId, toId] = [await from.ask('CLUSTER MYID'), await to.ask('CLUSTER MYID')]
       await to.ask(`CLUSTER SETSLOT ${slot} IMPORTING ${fromId}`)
       await from.ask(`CLUSTER SETSLOT ${slot} MIGRATING ${toId}`)
+      ends.push(async () => {
+        for (const node of cluster.nodes) await node.ask('FLUSHALL')
+        for (const node of cluster.nodes) await node.ask(`CLUSTER SETSLOT ${slot} NODE ${fromId}`)
+      })
       await from.ask(`MIGRATE 127.0.0.1 ${to.port} palier:{${key}} 0 5000`)
       // The record is there and the slot is still here: the answer is ASK.
       expect((await owned.store.get(key))?.bytes).toEqual(recordOf(key))
@@ -167,8 +206,8 @@ for (const client of OWN_CLIENTS) {
       expect(owned.losses).toEqual([])
     })
 
-    test('no text of a key chooses its slot', async () => {
-      const cluster = await start(3)
+    test.sequential('no text of a key chooses its slot', async () => {
+      const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -182,10 +221,12 @@ for (const client of OWN_CLIENTS) {
   })
 }
 
-describe('a borrowed client of a cluster', () => {
+describe.concurrent('a borrowed client of a cluster', () => {
+  const { ends, withReplicas } = createRoom(2)
+
   for (const kind of ['ioredis', 'redis'] as const) {
-    test(`of ${kind} tells that a node is gone, and is used again after the failover`, async () => {
-      const cluster = await start(3, { replicas: true })
+    test.sequential(`of ${kind} tells that a node is gone, and is used again after the failover`, async () => {
+      const cluster = await withReplicas()
       const lent = await lendCluster(kind, cluster)
       ends.push(() => lent.end())
       const store = redisStore({ client: lent.client })

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { run } from '../../src/cli/run.ts'
 import { until } from './redis-server.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -15,14 +16,38 @@ export interface CliOptions {
   /** The whole environment that counts: nothing of the machine's own configuration reaches the command. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+}
+
+export interface CliProcessOptions extends CliOptions {
   /** Once this holds the process gets a SIGINT, as from Ctrl-C. */
   readonly interruptWhen?: () => Promise<boolean>
 }
 
-/** Runs the real command as a process of its own, with nobody at its standard input. */
-export async function palier(
+/** Runs the command in this process, in the directory and with the environment given, and nobody to answer it. */
+export async function palier(args: readonly string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
+  const before = process.cwd()
+  let stdout = ''
+  let stderr = ''
+  if (cwd !== undefined) process.chdir(cwd)
+  try {
+    const code = await run(args, {
+      environment: env,
+      isTerminal: false,
+      out: text => void (stdout += text),
+      err: text => void (stderr += text),
+      confirm: () => Promise.resolve(undefined),
+      signal: new AbortController().signal,
+    })
+    return { code, stdout, stderr }
+  } finally {
+    process.chdir(before)
+  }
+}
+
+/** Runs the command as it is installed: a process of its own, with nobody at its standard input. */
+export async function palierProcess(
   args: readonly string[],
-  { env = {}, cwd, interruptWhen }: CliOptions = {},
+  { env = {}, cwd, interruptWhen }: CliProcessOptions = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { PalierError } from '../../src/errors.ts'
 import { decodeRecord } from '../../src/record.ts'
@@ -8,8 +9,8 @@ import { fileRecord, textOf } from './file-store.ts'
  * A process that does to a file store what it is told. `file-act-worker.ts DIR [sync|async] [OPTIONS as JSON]` prints `ready`; each line it reads is
  * commands separated by `;`, each answered by a line: a value, `absent`, `true`, `false`, `done`, or the code of an error.
  *
- *   get K · set K TEXT [FILLER] · delete K · claim K TOKEN [TTL] · steal K TOKEN · commit K TOKEN TEXT · release K TOKEN
- *   sweep · faults (the faults told since the last time, as `operation:fault`, by commas)
+ *   get K · set K TEXT [FILLER [TTL]] · delete K · claim K TOKEN [TTL] · steal K TOKEN · commit K TOKEN TEXT · release K TOKEN
+ *   crowd COUNT (sets so many entries of one shard at once) · sweep · faults (the faults told since the last time, as `operation:fault`, by commas)
  */
 const [dir = '', io = 'sync', options = '{}'] = process.argv.slice(2)
 const LONG = 600_000
@@ -24,8 +25,16 @@ const store = fileStore({
   },
 })
 
+/** Keys whose entries lie in the same directory as that of `k`. */
+function crowd(count: number): string[] {
+  const shardOf = (key: string): string => hash('sha256', key, 'hex').slice(0, 2)
+  const keys: string[] = []
+  for (let i = 0; keys.length < count; i++) if (shardOf(`c${i}`) === shardOf('k')) keys.push(`c${i}`)
+  return keys
+}
+
 async function act(words: readonly string[]): Promise<string | boolean | void> {
-  const [verb = '', key = '', second = '', third = ''] = words
+  const [verb = '', key = '', second = '', third = '', fourth = ''] = words
   switch (verb) {
     case 'get': {
       const found = await store.get(key)
@@ -33,7 +42,7 @@ async function act(words: readonly string[]): Promise<string | boolean | void> {
       return record === undefined ? 'absent' : textOf(record.payload)
     }
     case 'set':
-      return store.set(key, fileRecord(key, second, Number(third)), LONG)
+      return store.set(key, fileRecord(key, second, Number(third)), fourth === '' ? LONG : Number(fourth))
     case 'delete':
       return store.delete([key])
     case 'claim':
@@ -44,6 +53,8 @@ async function act(words: readonly string[]): Promise<string | boolean | void> {
       return store.commit(key, second, fileRecord(key, third), LONG)
     case 'release':
       return store.release(key, second)
+    case 'crowd':
+      return void (await Promise.all(crowd(Number(key)).map(name => store.set(name, fileRecord(name, 'x'), LONG))))
     case 'sweep':
       return void (await store.sweep?.())
     case 'faults': {

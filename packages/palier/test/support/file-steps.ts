@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, renameSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, renameSync, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { createEntries, type Entries } from '../../src/stores/file/entries.ts'
@@ -22,6 +22,7 @@ import { createTimes } from '../../src/stores/file/times.ts'
 export interface Actor {
   readonly entries: Entries
   readonly leases: Leases
+  statOf(path: string): Promise<Stats | undefined>
   readonly place: Place
 }
 
@@ -99,7 +100,7 @@ function actorIn(dir: string, key: string, io: FileIo): Actor {
     },
     makeRoom: () => undefined,
   })
-  return { entries, leases, place: { key, path: layout.entry(key) } }
+  return { entries, leases, statOf: async path => io.stat(path), place: { key, path: layout.entry(key) } }
 }
 
 export interface Play {

@@ -52,16 +52,22 @@ export interface RedisCluster {
 
 const START_BUDGET = 15_000
 
+/** Different ports that were free a moment ago. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map(server => once(server, 'listening')))
+  const ports = servers.map(server => server.address())
+  await Promise.all(servers.map(server => once(server.close(), 'close')))
+  return ports.map(address => {
+    if (address === null || typeof address === 'string') throw new Error('no port was given')
+    return address.port
+  })
+}
+
 /** A port that was free a moment ago; below the range of outgoing connections nothing else of ours listens. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
+  const [port = 0] = await freePorts(1)
+  return port
 }
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
@@ -206,20 +212,20 @@ const QUICK_REPLICATION = ['--repl-diskless-sync-delay', '0', '--repl-diskless-s
  * once every node finds the cluster whole and every replica is in step.
  */
 export async function startCluster(count: number = 3, options: { replicas?: boolean } = {}): Promise<RedisCluster> {
-  const nodes: RedisServer[] = []
+  const all = options.replicas === true ? 2 * count : count
+  const busPorts = await freePorts(all)
+  const nodes = await startAll(
+    busPorts.map((busPort, i) => {
+      const args = ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${i}.conf`]
+      const wiring = ['--cluster-port', String(busPort), '--cluster-node-timeout', '2000', ...QUICK_REPLICATION]
+      return { args: [...args, ...wiring] }
+    }),
+  )
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map(node => node.stop()))
   }
-  const all = options.replicas === true ? 2 * count : count
+  const cluster = { nodes, stop }
   try {
-    const busPorts: number[] = []
-    for (let i = 0; i < all; i++) {
-      const busPort = await freePort()
-      busPorts.push(busPort)
-      const file = `nodes-${i}.conf`
-      const args = ['--cluster-enabled', 'yes', '--cluster-config-file', file, '--cluster-port', String(busPort)]
-      nodes.push(await startRedis({ args: [...args, '--cluster-node-timeout', '2000', ...QUICK_REPLICATION] }))
-    }
     const primaries = nodes.slice(0, count)
     for (const [i, node] of primaries.entries()) {
       const from = Math.floor((16384 * i) / count)
@@ -230,20 +236,71 @@ export async function startCluster(count: number = 3, options: { replicas?: bool
     for (const [i, node] of nodes.entries()) {
       if (i > 0) await nodes[0]?.ask(`CLUSTER MEET 127.0.0.1 ${node.port} ${busPorts[i]}`)
     }
-    const whole = async (node: RedisServer): Promise<boolean> => {
-      const info = await node.ask('CLUSTER INFO')
-      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${all}`)
-    }
-    for (const node of nodes) await until('the cluster is whole', () => whole(node))
-    for (const [i, replica] of nodes.slice(count).entries()) await follow(replica, primaries[i])
+    await whole(cluster)
+    await Promise.all(nodes.slice(count).map((replica, i) => follow(replica, primaries[i])))
     const replicas = async (node: RedisServer): Promise<number> =>
       (await node.ask('CLUSTER NODES')).split(/\bslave\b/).length - 1
     // Nobody votes for a replica it does not know to be one.
     for (const node of nodes) await until('all know the replicas', async () => (await replicas(node)) === all - count)
-    return { nodes, stop }
+    return cluster
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** Resolves once every node knows all the others and finds every slot served. */
+export async function whole({ nodes }: RedisCluster): Promise<void> {
+  for (const node of nodes) {
+    await until('the cluster is whole', async () => {
+      const info = await node.ask('CLUSTER INFO')
+      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`)
+    })
+  }
+}
+
+/** Starts them together; when one cannot, stops the others. */
+async function startAll(options: readonly RedisServerOptions[]): Promise<RedisServer[]> {
+  const started = await Promise.allSettled(options.map(startRedis))
+  const servers = started.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
+  const failed = started.find(each => each.status === 'rejected')
+  if (failed === undefined) return servers
+  await Promise.all(servers.map(server => server.stop()))
+  throw failed.reason
+}
+
+/** Things of one kind, each of them started while the one before is in use, since starting is mostly waiting. */
+export interface Ahead<T> {
+  next(): Promise<T>
+  /** Stops what was started, asked for or not. */
+  stop(): Promise<void>
+}
+
+/** The first one is begun at once; in all at most `count` are. */
+export function startAhead<T extends { stop(): Promise<void> }>(count: number, start: () => Promise<T>): Ahead<T> {
+  const begun: Promise<T>[] = []
+  const begin = (): void => {
+    if (begun.length === count) return
+    const one = start()
+    // Told to whoever asks for it.
+    one.catch(() => undefined)
+    begun.push(one)
+  }
+  let given = 0
+  begin()
+  return {
+    async next() {
+      const one = begun[given++]
+      if (one === undefined) throw new Error(`more than ${count} were asked for`)
+      // Not at the same time, so that the machine is free for it.
+      await one
+      begin()
+      return one
+    },
+    async stop() {
+      const started = await Promise.allSettled(begun)
+      await Promise.all(started.map(each => (each.status === 'fulfilled' ? each.value.stop() : undefined)))
+    },
   }
 }
 
@@ -281,10 +338,8 @@ export async function startSentinels(
   try {
     servers.push(await startRedis({ ...secret, args: [...QUICK_REPLICATION, ...auth] }))
     const port = servers[0]?.port ?? 0
-    for (let i = 0; i < replicas; i++) {
-      const args = [...QUICK_REPLICATION, ...auth, '--replicaof', '127.0.0.1', String(port)]
-      servers.push(await startRedis({ ...secret, args }))
-    }
+    const args = [...QUICK_REPLICATION, ...auth, '--replicaof', '127.0.0.1', String(port)]
+    servers.push(...(await startAll(Array.from({ length: replicas }, () => ({ ...secret, args })))))
     for (const replica of servers.slice(1))
       await until('the replica is in step', async () =>
         (await replica.ask('INFO replication')).includes('master_link_status:up'),
@@ -297,7 +352,7 @@ export async function startSentinels(
       ...(sentinelPassword === undefined ? [] : [`sentinel sentinel-pass ${sentinelPassword}`]),
     ]
     const asked = sentinelPassword === undefined ? {} : { password: sentinelPassword }
-    for (let i = 0; i < 3; i++) sentinels.push(await startRedis({ ...asked, sentinel }))
+    sentinels.push(...(await startAll(Array.from({ length: 3 }, () => ({ ...asked, sentinel })))))
     const known = `slaves=${replicas},sentinels=3`
     for (const each of sentinels)
       await until('the sentinels know each other', async () => (await each.ask('INFO sentinel')).includes(known))

@@ -52,6 +52,14 @@ const CASES: readonly { file: string; refused: readonly string[]; allowed: reado
     allowed: ['../../store.ts', '../../bus.ts', './bus.ts', '../memory.ts', 'redis', 'ioredis', 'node:net'],
   },
   {
+    file: `${source}/monitor/fleet.ts`,
+    refused: [
+      ...['../engine.ts', '../core.ts', '../create.ts', '../index.ts', '../stores/memory.ts', '../cli/main.ts'],
+      ...['node:fs', 'redis', '@opentelemetry/api', 'palier'],
+    ],
+    allowed: ['../cache.ts', '../documents.ts', '../stats.ts', '../advice/advise.ts', './counts.ts', 'node:os'],
+  },
+  {
     file: `${source}/create.ts`,
     refused: ['palier', '../../../apps/campaigns/server/main.ts'],
     allowed: ['./cache.ts', './stores/memory.ts', 'node:fs'],

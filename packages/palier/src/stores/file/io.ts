@@ -279,6 +279,15 @@ export function createIo(mode: 'sync' | 'async', slow: () => void): FileIo {
   return mode === 'sync' ? createSyncIo(slow) : asyncIo
 }
 
+/**
+ * Looks as `under` does, and changes things through the thread pool: while a file system flushes, its renames and the
+ * like wait for it, for hundreds of milliseconds together in a burst of writes that are flushed.
+ */
+export function changeAside(under: FileIo): FileIo {
+  const { mode, read, head, stat, fstat, list } = under
+  return { ...asyncIo, mode, read, head, stat, fstat, list }
+}
+
 /** File systems whose answers come over a network or from another program: NFS, SMB, FUSE, AFS, Ceph, Lustre, GPFS, 9P. */
 const NETWORK_TYPES: ReadonlySet<number> = new Set([
   0x6969, 0x517b, 0xfe534d42, 0xff534d42, 0x65735546, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x47504653, 0x01021997,

@@ -27,7 +27,8 @@ export const FRAME_BYTES = 24
 export const SHARDS = 256
 
 const MAGIC = 0x504c4631
-const RECORD_VERSION = 1
+/** The newest that `decodeRecord` knows. */
+const RECORD_VERSION = 2
 const ENTRY_NAME = /^[0-9a-f]{64}$/
 const LEASE_NAME = /^[0-9a-f]{64}\.l$/
 const DEBRIS_NAME = /^[0-9a-f]{64}\.[0-9a-z-]+\.([tc])$/
@@ -103,9 +104,9 @@ export function remainingOf(view: Buffer, times: Times): number {
   return isFrame(view) ? times.remaining(view.readDoubleBE(8), view.readDoubleBE(16)) : 0
 }
 
-/** A record of another version, by its third byte, is not ours to judge: a newer process may have written it. */
-const isOfOtherVersion = (body: Buffer): boolean =>
-  body.length > 2 && body[0] === 0x50 && body[1] === 0x4c && body[2] !== RECORD_VERSION
+/** A record of a newer version, by its third byte, is not ours to judge: a newer process may have written it. */
+const isNewer = (body: Buffer): boolean =>
+  body.length > 2 && body[0] === 0x50 && body[1] === 0x4c && (body[2] ?? 0) > RECORD_VERSION
 
 /**
  * The record of `key` in a whole file; undefined when it expired, `damaged` when the file does not verify or is that
@@ -121,7 +122,7 @@ export function openFrame(
   const remaining = times.remaining(view.readDoubleBE(8), view.readDoubleBE(16))
   if (!(remaining > 0)) return undefined
   const body = view.subarray(FRAME_BYTES)
-  if (decodeRecord(body)?.key !== key) return isOfOtherVersion(body) ? undefined : 'damaged'
+  if (decodeRecord(body)?.key !== key) return isNewer(body) ? undefined : 'damaged'
   if (owned) return { bytes: body, remaining }
   const bytes = Buffer.allocUnsafe(body.length)
   body.copy(bytes)

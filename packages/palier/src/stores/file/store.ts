@@ -7,7 +7,7 @@ import { isFast, type Opened, openDirectory } from './directory.ts'
 import { createEntries } from './entries.ts'
 import { createDurability, notDurable } from './durability.ts'
 import { type FileFault, faultOf, storeFailed } from './errors.ts'
-import { createIo, createTurn, type FileIo } from './io.ts'
+import { changeAside, createIo, createTurn, type FileIo } from './io.ts'
 import { openJournal } from './journal.ts'
 import { createLayout } from './layout.ts'
 import { createLeases } from './lease.ts'
@@ -119,7 +119,8 @@ export function fileStore(options: FileStoreOptions): SharedStore {
   }
 
   const useIo = (mode: 'sync' | 'async', reason: string): void => {
-    fileIo = steadyIo(createIo(mode, () => useIo('async', 'synchronous calls took more than 2 ms on average')))
+    const made = createIo(mode, () => useIo('async', 'synchronous calls took more than 2 ms on average'))
+    fileIo = steadyIo(durable ? changeAside(made) : made)
     report({ kind: 'io', mode, reason })
   }
 

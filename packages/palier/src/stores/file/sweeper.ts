@@ -129,8 +129,19 @@ export function createSweeper({
       await io().unlink(path)
       return true
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return false
+      if (isErrno(error, 'ENOENT') || faultOf(error) === 'damaged') return false
       throw error
+    }
+  }
+
+  /** One file that the disk cannot read must not keep the others from being swept. */
+  const isDead = async (walk: Walk, path: string): Promise<boolean> => {
+    try {
+      const head = await io().head(path, FRAME_BYTES)
+      return head === undefined || remainingOf(head, times) <= 0
+    } catch (error) {
+      if (faultOf(error) !== 'damaged') throw error
+      return !walk.keeps
     }
   }
 
@@ -140,9 +151,9 @@ export function createSweeper({
   }
 
   const visitEntry = async (walk: Walk, path: string, stat: Stats): Promise<void> => {
-    const head = await io().head(path, FRAME_BYTES)
-    const dead = head === undefined || remainingOf(head, times) <= 0
-    if (dead && (await (walk.keeps ? leases.takeAway(path, () => isSame(path, stat)) : remove(path, stat)))) {
+    const takeAway = (): Promise<boolean> =>
+      walk.keeps ? leases.takeAway(path, () => isSame(path, stat)) : remove(path, stat)
+    if ((await isDead(walk, path)) && (await takeAway())) {
       walk.expired++
       return
     }

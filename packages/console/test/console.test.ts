@@ -1,2 +1,0 @@
-import { createConsole } from '../src/index.ts'
-export const x = createConsole

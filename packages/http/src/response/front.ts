@@ -1,0 +1,102 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Cache } from 'palier'
+import { createResponseCache, type Plan, type ResponseCache } from './core.ts'
+import { createNodeExchange, type NodeRequest, presetOf } from './node.ts'
+import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
+
+/** What `http.createServer` takes; an application of Express is one. */
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface FrontRoute<T extends Types, Req> extends CacheResponseOptions<Req> {
+  readonly type: TypeName<T>
+}
+
+export interface NodeCache<T extends Types> {
+  /**
+   * A listener in front of another one: a hit never enters the framework, so nothing in it decides who may see the response.
+   * `route` says how a request is cached, or undefined to let it pass by; give the same object for requests that are cached
+   * alike. Rejected options are an error of `route`: the request is answered with status 500, and the process warned.
+   */
+  listen<Req extends NodeRequest = NodeRequest>(
+    listener: RequestListener,
+    route: (request: Req) => FrontRoute<T, Req> | undefined,
+  ): RequestListener
+}
+
+/** The response cache in front of any listener of Node's HTTP server. The cache stays the caller's, who closes it. */
+export function nodeCache<T extends Types>(cache: Cache<T>, options: ResponseCacheOptions = {}): NodeCache<T> {
+  const responses: ResponseCache = createResponseCache(hostOf(cache), options)
+  return {
+    listen<Req extends NodeRequest>(
+      listener: RequestListener,
+      route: (request: Req) => FrontRoute<T, Req> | undefined,
+    ): RequestListener {
+      const planFor = plansOf<T, Req>(responses)
+      return (request, response) => {
+        const own = request as Req
+        const fail = (error: unknown): void => refuse(response, error)
+        let plan: Plan<Req> | undefined
+        try {
+          const chosen = route(own)
+          plan = chosen === undefined ? undefined : planFor(chosen)
+        } catch (error) {
+          return fail(error)
+        }
+        if (plan === undefined) return listener(request, response)
+        return void handleFront(responses, plan, own, response, listener).catch(fail)
+      }
+    },
+  }
+}
+
+/** Plans by the object a route gives; objects made for one request share what is remembered of their type. */
+function plansOf<T extends Types, Req>(responses: ResponseCache): (route: FrontRoute<T, Req>) => Plan<Req> {
+  const plans = new WeakMap<object, Plan<Req>>()
+  const sights = new Map<string, Plan<Req>['sights']>()
+  return route => {
+    const known = plans.get(route)
+    if (known !== undefined) return known
+    const { type, ...routeOptions } = route
+    const made = responses.plan<Req>(type, routeOptions)
+    const shared = sights.get(type) ?? made.sights
+    sights.set(type, shared)
+    const plan = { ...made, sights: shared }
+    plans.set(route, plan)
+    return plan
+  }
+}
+
+function handleFront<Req extends NodeRequest>(
+  responses: ResponseCache,
+  plan: Plan<Req>,
+  request: Req,
+  response: ServerResponse,
+  listener: RequestListener,
+): Promise<void> {
+  const exchange = createNodeExchange<Req>({
+    request,
+    raw: request,
+    response,
+    views: [request],
+    route: plan.route,
+    settled: responses.settled,
+    preset: () => presetOf(response),
+    takeOver: () => undefined,
+    next: () => listener(request, response),
+    behind({ capture }) {
+      const stage = new ServerResponse(request)
+      return capture(stage, true, () => listener(request, stage))
+    },
+  })
+  return responses.handle(plan, exchange)
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error))
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  response.writeHead(500, { 'cache-control': 'no-store', 'content-length': 0 })
+  response.end()
+}

@@ -1,0 +1,102 @@
+import type { Invalidation, ResponseCacheOptions } from '../../../src/index.ts'
+import type { CacheOptions } from 'palier'
+
+/** Somebody who is logged in while `logins` of the site holds the secret. The secret must never reach anybody else. */
+export interface User {
+  readonly name: string
+  readonly role: string
+  readonly secret: string
+}
+
+export const ALICE: User = { name: 'alice', role: 'admin', secret: 'secretOfAlice7f3a' }
+export const BOB: User = { name: 'bob', role: 'viewer', secret: 'secretOfBob91c4' }
+export const CAROL: User = { name: 'carol', role: 'viewer', secret: 'secretOfCarol5d0e' }
+export const EVERYBODY: readonly User[] = [ALICE, BOB, CAROL]
+
+/** What a handler can look at, whatever framework it stands in. Nothing is read before it is called for. */
+export interface Seen {
+  readonly method: string
+  /** Path and query. */
+  target(): string
+  headers(): Readonly<Record<string, unknown>>
+  /** Every other way to the headers and to what is made of them. */
+  views(): Readonly<Record<string, unknown>>
+  query(): unknown
+  /** Cookies, session and user, as earlier middleware left them. */
+  derived(): unknown
+  /** The address of the client. */
+  address(): unknown
+  user(): User | undefined
+}
+
+export interface Reply {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  readonly body?: string | Buffer
+  /** Instead of `body`: written one by one, and past what a framework does of itself. */
+  readonly chunks?: readonly (string | Buffer)[]
+  /** After the chunks. Default `end`. */
+  readonly then?: 'end' | 'destroy'
+  /** Links of a 103 before it, where there is such a thing. */
+  readonly hints?: string
+}
+
+export type ScopeName = 'public' | 'user' | 'role' | undefined
+
+export interface Page {
+  readonly path: string
+  readonly type?: string
+  readonly scope: ScopeName
+  readonly ttl?: number
+  readonly grace?: number
+  readonly tags?: readonly string[]
+  readonly vary?: readonly string[]
+  readonly query?: readonly string[]
+  readonly statuses?: readonly (404 | 410)[]
+  /** From path and query. */
+  readonly key?: (target: string) => string
+  reply(seen: Seen): Reply | Promise<Reply>
+}
+
+/** A page that changes something. POST only. */
+export interface Action {
+  readonly path: string
+  readonly changes: Invalidation
+  run(seen: Seen): Reply | Promise<Reply>
+}
+
+export interface Site {
+  readonly pages: readonly Page[]
+  readonly actions?: readonly Action[]
+  readonly cache?: CacheOptions
+  readonly options?: ResponseCacheOptions
+}
+
+export interface Running {
+  readonly port: number
+  /** By secret. */
+  readonly logins: Map<string, User>
+  /** How often the handler of a path has run. */
+  runs(path: string): number
+  /** Deletes all that is kept. */
+  clear(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Of a cookie or a bearer token; `login` is a cookie that no list of session cookies knows. */
+export function whoIs(
+  logins: ReadonlyMap<string, User>,
+  header: (name: string) => string | undefined,
+): User | undefined {
+  const bearer = /^Bearer (\S+)$/i.exec(header('authorization') ?? '')?.[1]
+  const cookie = /(?:^|;\s*)(?:sid|login)=([^;]+)/.exec(header('cookie') ?? '')?.[1]
+  return logins.get(bearer ?? cookie ?? '')
+}
+
+/** The queries and headers of a mirror, in an order that does not depend on that of the request. */
+export function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(pairs.map(([name, one]) => [`.${name}`, sorted(one)]))
+}
