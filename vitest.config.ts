@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 // `source` makes the packages import each other's TypeScript, so that no test needs a build. Vitest reads conditions
 // per project, for the browser-like and the server-like resolver apart.
-const conditions = ['source', 'node', 'import', 'module', 'default']
+const conditions = ['source', 'node', 'module', 'default']
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } }
 
 const project = (name: string, include: string, testTimeout: number) => ({

@@ -29,6 +29,8 @@ export interface Identity extends Granted {
 export interface Access {
   /** Who asks, or undefined for somebody without access. Rejects with what `authorize` throws. */
   identify(request: Request): Promise<Identity | undefined>
+  /** Whether somebody without access showed a token: who shows none tries nothing. */
+  triesToken(request: Request): boolean
   /** Why a request that is more than a read may have been sent by another site; undefined when it was not. */
   forged(request: Request, identity: Identity): Promise<Problem | undefined>
   /** Headers of an answer to a read: what a later change must send back. */
@@ -83,6 +85,7 @@ export function createAccess({ token, authorize, origins, guard }: AccessOptions
       const granted = authorize === undefined ? undefined : grantedOf(await authorize(request))
       return granted === undefined ? undefined : { ...granted, by: 'authorize' }
     },
+    triesToken: ({ headers }) => headers.has(TOKEN_HEADER) || headers.has('authorization'),
     async forged(request, identity) {
       const foreign = crossOrigin(request, identity, origins)
       if (foreign !== undefined) return problem(403, 'cross-origin', foreign)

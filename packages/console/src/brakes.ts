@@ -9,7 +9,7 @@ export interface ConsoleLimits {
   readonly changes?: number
   /** Clears of everything, of one person. Default 3. */
   readonly clears?: number
-  /** Refused requests of one address, before they are answered with 429. Default 10. */
+  /** Wrong tokens from one address; and so many refusals of requests from it are in the audit log. Default 10. */
   readonly failures?: number
 }
 
@@ -26,8 +26,10 @@ export interface Brakes {
     identity: Identity,
     address: string | undefined,
   ): Promise<Stopped | undefined>
-  /** Counts one refused request. Whoever has access is never held up by those who have not. */
-  fail(address: string | undefined): Promise<Stopped | undefined>
+  /** Counts one wrong token. Whoever has access is never held up by those who have not. */
+  guess(address: string | undefined): Promise<Stopped | undefined>
+  /** Counts one request that was refused to somebody with access; false when there were too many to tell of. */
+  refuse(address: string | undefined): Promise<boolean>
 }
 
 /** So many series of refusals are known at a time; more, and some are told as new. */
@@ -44,7 +46,8 @@ export function createBrakes(
     changes: limiter('changes', limits.changes),
     looks: limiter('looks', limits.changes),
     clears: limiter('clears', limits.clears),
-    failures: limiter('failures', limits.failures),
+    guesses: limiter('guesses', limits.failures),
+    refusals: limiter('refusals', limits.failures),
   }
   const until = new Map<string, number>()
 
@@ -71,6 +74,7 @@ export function createBrakes(
 
   return {
     take: (kind, { by, role, name }, address) => take(kind, JSON.stringify([by, name ?? [role, address ?? null]])),
-    fail: address => take('failures', address ?? ''),
+    guess: address => take('guesses', address ?? ''),
+    refuse: async address => (await take('refusals', address ?? '')) === undefined,
   }
 }

@@ -62,7 +62,7 @@ export function createConsole(cache: ManagedCache, options: ConsoleOptions = {})
     const { request, url, address } = passage
     const identity = await access.identify(request)
     if (identity === undefined) {
-      const stopped = await brakes.fail(address)
+      const stopped = access.triesToken(request) ? await brakes.guess(address) : undefined
       if (stopped !== undefined) return problemResponse(stopped.problem)
       const challenge = { 'WWW-Authenticate': 'Bearer realm="palier"' }
       return problemResponse(

@@ -26,7 +26,7 @@ const LONGEST_TARGET = 300
 
 interface Hindrance {
   readonly problem: Problem
-  /** Whether it belongs into the audit log: of a series only the first. */
+  /** Whether it belongs into the audit log, which a series of refusals must not fill. */
   readonly isTold: boolean
 }
 
@@ -63,10 +63,7 @@ export function createDesk(room: Room, access: Access, brakes: Brakes, audit: Au
     const forbidden = mayAs(identity, role)
       ? kind !== 'read' && (await access.forged(request, identity))
       : problem(403, 'role-too-low', `this needs the role ${role}; yours is ${identity.role}`)
-    if (forbidden) {
-      const stopped = await brakes.fail(address)
-      return { problem: stopped?.problem ?? forbidden, isTold: stopped?.isFirst ?? true }
-    }
+    if (forbidden) return { problem: forbidden, isTold: await brakes.refuse(address) }
     if (kind === 'read') return undefined
     const stopped =
       (await brakes.take(kind === 'look' ? 'looks' : 'changes', identity, address)) ??

@@ -36,5 +36,9 @@ export function expressConsole(console: CacheConsole): ExpressHandler {
     const asked = webRequest(request, destination, await bodyOf(request))
     await send(await console.handle(asked, { mount: baseUrl, ...(ip !== undefined && { address: ip }) }), response)
   }
-  return (request, response, next) => void answer(request, response).catch(next)
+  return (request, response, next) =>
+    void answer(request, response).catch((error: unknown) => {
+      // A client that left is nobody's error.
+      if (!request.destroyed) next(error)
+    })
 }

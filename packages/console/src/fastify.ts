@@ -35,10 +35,13 @@ export function fastifyConsole(console: CacheConsole): FastifyConsolePlugin {
     // Bodies of other media types are refused by the console itself, after access was checked. Only in this plugin's scope.
     instance.removeAllContentTypeParsers()
     instance.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    const depth = instance.prefix.split('/').length
     instance.all('/*', async (request, reply) => {
       const { raw, protocol, host, ip, url } = request
       const asked = webRequest(raw, { protocol, host, path: url }, await bytesOf(raw))
-      const answer = await console.handle(asked, { mount: instance.prefix, address: ip })
+      // As it stands in this request: the prefix may have parameters.
+      const mount = url.split('/').slice(0, depth).join('/')
+      const answer = await console.handle(asked, { mount, address: ip })
       reply.code(answer.status)
       for (const [name, value] of answer.headers) reply.header(name, value)
       return reply.send(Buffer.from(await answer.arrayBuffer()))

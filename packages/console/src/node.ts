@@ -57,7 +57,8 @@ export function webRequest(
     for (const one of Array.isArray(value) ? value : [value ?? '']) if (value !== undefined) sent.append(name, one)
   }
   const origin = `${protocol}://${host}`
-  const base = URL.canParse(origin) ? origin : 'http://invalid'
+  // What else a client put there, a name and a password say, is no part of an origin.
+  const base = URL.canParse(origin) ? new URL(origin).origin : 'http://invalid'
   const hasBody = method !== 'GET' && method !== 'HEAD' && body.byteLength > 0
   const target = path.startsWith('/') ? path : '/'
   const known = UNSENDABLE.has(method) ? 'UNKNOWN' : method

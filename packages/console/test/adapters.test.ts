@@ -177,6 +177,7 @@ test('node: strange requests and clients that leave do no harm', async () => {
     expect((await send(port, 'GET //api/cache/stats', BEARER)).status).toBe(404)
     expect((await send(port, 'GET http://other.test/api/cache/stats', BEARER)).status).toBe(404)
     expect((await send(port, 'GET /api/cache/stats', { ...BEARER, host: 'a b' })).status).toBe(200)
+    expect((await send(port, 'GET /api/cache/stats', { ...BEARER, host: 'user:pass@app.test' })).status).toBe(200)
     const socket = connect(port, '127.0.0.1')
     await once(socket, 'connect')
     socket.write('POST /api/cache/clear-all HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"confirm"')
@@ -203,6 +204,15 @@ test('express: scheme and address are those of the proxy it trusts', async () =>
   } finally {
     await stop()
   }
+})
+
+test('fastify: a prefix may have parameters', async () => {
+  await using own = await rig()
+  const app = Fastify()
+  await app.register(fastifyConsole(own.console), { prefix: '/:tenant/ops' })
+  const answer = await app.inject({ url: '/acme/ops/api/cache/stats', headers: BEARER })
+  expect(answer.statusCode).toBe(200)
+  await app.close()
 })
 
 test('fastify: bodies of other routes are parsed as before', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createAudit } from '../src/audit.ts'
 import type { AuditEntry } from '../src/index.ts'
 import { SHARED } from './support/backends.ts'
-import { startRedis } from './support/redis.ts'
+import { startRedis, until } from './support/redis.ts'
 import { ask, asAdmin, asPerson, BEARER, type Rig, rig } from './support/rig.ts'
 
 const entriesOf = (body: unknown): readonly (AuditEntry & { id: string })[] =>
@@ -130,8 +130,12 @@ test('while the backend is out a change is answered truthfully, and told to the 
   const told: AuditEntry[] = []
   try {
     const audit = (entry: AuditEntry) => void told.push(entry)
-    await using own = await rig({ backend: 'redis', redisUrl: redis.url, outage: { journal: false } }, { audit })
-    await own.cache.set('a', 1, { tags: ['org:1'] })
+    await using own = await rig(
+      { backend: 'redis', redisUrl: redis.url, detectBudget: '30s', outage: { journal: false } },
+      { audit },
+    )
+    const set = () => own.cache.set('a', 1, { tags: ['org:1'] })
+    await until('Redis is in use', async () => (await set()).shared === 'acked')
     redis.pause()
     const answer = await ask(own.console, 'POST /api/cache/invalidate-tag', {
       body: { tag: 'org:1' },

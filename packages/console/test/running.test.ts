@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SHARED } from './support/backends.ts'
-import { until } from './support/redis.ts'
+import { startRedis, until } from './support/redis.ts'
 import { asAdmin, asPerson, rig } from './support/rig.ts'
 
 describe('configuration', () => {
@@ -98,6 +98,26 @@ describe('tests of the backend', () => {
     }
     for await (const some of cache.documents('palier-console-probe').all()) expect(some).toEqual([])
     expect(await cache.get('kept')).toBe(1)
+  })
+
+  test('say what fails while the backend is out', async () => {
+    const redis = await startRedis()
+    try {
+      await using own = await rig({
+        backend: 'redis',
+        redisUrl: redis.url,
+        detectBudget: '30s',
+        outage: { journal: false },
+      })
+      await until('Redis is in use', async () => (await own.cache.set('a', 1)).shared === 'acked')
+      redis.pause()
+      const { status, body } = await asAdmin(own.console, 'POST /api/cache/test')
+      expect(status).toBe(200)
+      expect(body).toMatchObject({ ok: false, speed: { read: { rounds: 0 } } })
+      for (const check of body['checks'] as object[]) expect(check).toMatchObject({ ok: false })
+    } finally {
+      await redis.stop()
+    }
   })
 
   test('run one at a time, and are asked for by name', async () => {

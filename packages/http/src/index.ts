@@ -9,7 +9,6 @@ export {
 export {
   type FastifyHits,
   type FastifyHitsCallback,
-  type FastifyRateLimitSettings,
   type FastifyRateLimitStore,
   type FastifyRateLimitStoreConstructor,
   fastifyRateLimitStore,

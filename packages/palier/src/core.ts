@@ -158,6 +158,19 @@ export function nearTrusted(core: Core): boolean {
   return core.clock.now() < core.tier.trust.trustedUntil || core.tier.trust.poll()
 }
 
+type Judged = Parameters<Tier['stamps']['judge']>[0]
+
+/** Dead, and no undo can bring it back. */
+export function isGone(core: Core, known: Tier['stamps'], entry: Judged, type: string, key: string): boolean {
+  if (known.judge(entry, type, key) !== 'dead') return false
+  if (core.held.size === 0) return true
+  const stamps = entry.stamps.map(stamp => {
+    const isHeld = core.held.get(stamp.name)?.has(stamp.value) === true
+    return isHeld ? { name: stamp.name, value: known.currentOf(stamp.name) ?? stamp.value } : stamp
+  })
+  return known.judge({ stamps, mark: entry.mark }, type, key) === 'dead'
+}
+
 /**
  * The entry the near tier holds and may still serve, fresh or stale; undefined when there is none, it is dead, or the
  * tier is in doubt; `unknown` when the store must be asked for a stamp first. Without a promise, so that a caller can look
@@ -175,7 +188,7 @@ export function nearNow(core: Core, target: Target): Entry | 'unknown' | undefin
   const verdict = core.tier.stamps.judge(entry, target.type.name, target.key)
   if (verdict === 'unknown') return 'unknown'
   if (verdict === 'dead') {
-    target.space.delete(target.nearKey)
+    if (isGone(core, core.tier.stamps, entry, target.type.name, target.key)) target.space.delete(target.nearKey)
     return undefined
   }
   entry.epoch = core.tier.stamps.epoch

@@ -47,16 +47,18 @@ async function explainNear(core: Core, target: Target): Promise<ExplainedTier> {
   const tier = 'near'
   const entry = target.space.peek(target.nearKey)
   if (entry === undefined) return { tier, state: 'absent', reason: 'this process does not hold it' }
-  await core.tier.stamps.know(entry.stamps.map(stamp => stamp.name)).catch(() => undefined)
+  await learn(core, entry.stamps)
   const now = core.clock.now()
   const known = {
-    age: Math.max(0, now - entry.loadedAt),
-    ttl: Math.max(0, entry.freshUntil - now),
+    age: Math.round(Math.max(0, now - entry.loadedAt)),
+    ttl: Math.round(Math.max(0, entry.freshUntil - now)),
     grace: entry.grace,
     bytes: entry.size,
     cost: entry.cost,
     tags: tagsOf(entry),
     stamps: stampsOf(core, entry.stamps),
+    // Where nothing is shared nobody else can have written it.
+    ...(core.tier.link === undefined && { writer: core.id }),
   }
   const isOver = now >= entry.deadAt
   return { tier, ...known, ...judged(core, target, entry, isOver, known.ttl) }
@@ -75,10 +77,10 @@ async function explainShared(core: Core, target: Target, tier: string): Promise<
   if (head === undefined || head.key !== target.full) {
     return { tier, state: 'dead', reason: 'what lies there is damaged', bytes: record.bytes.length }
   }
-  await core.tier.stamps.know(head.stamps.map(stamp => stamp.name)).catch(() => undefined)
+  await learn(core, head.stamps)
   const known = {
-    age: Math.max(0, head.ttl + head.grace - record.remaining) + head.cost,
-    ttl: Math.max(0, Math.min(record.remaining - head.grace, head.ttl)),
+    age: Math.round(Math.max(0, head.ttl + head.grace - record.remaining) + head.cost),
+    ttl: Math.round(Math.max(0, Math.min(record.remaining - head.grace, head.ttl))),
     grace: head.grace,
     bytes: record.bytes.length,
     cost: head.cost,
@@ -95,6 +97,13 @@ async function explainShared(core: Core, target: Target, tier: string): Promise<
     }
   }
   return { tier, ...known, ...judged(core, target, head, false, known.ttl) }
+}
+
+/** As a read would. What cannot be asked for stays unknown. */
+async function learn(core: Core, entryStamps: readonly Stamped[]): Promise<void> {
+  const { stamps } = core.tier
+  const names = entryStamps.map(({ name }) => name)
+  await (nearTrusted(core) ? stamps.know(names) : stamps.refresh(names)).catch(() => undefined)
 }
 
 type Judged = { readonly stamps: readonly Stamped[]; readonly mark: number }

@@ -1,4 +1,5 @@
 export { advise, type AdviseOptions } from './advice/advise.ts'
+export { diskBudgets } from './advice/disk.ts'
 export type { Finding } from './advice/finding.ts'
 export type { Bus, BusListener } from './bus.ts'
 export type { Cache, Status, TierStatus, TypedCache } from './cache.ts'

@@ -57,7 +57,9 @@ export function summaryLine({ namespace, reads, hitRate, errors, backend, loadP9
     ...(reads === 0 ? [] : [`${hitRate.toFixed(1)} % hits`]),
     `${errors.toLocaleString('en-US')} ${errors === 1 ? 'error' : 'errors'}`,
     `backend ${backend}`,
-    ...(loadP95 === undefined ? [] : [`p95 load ${loadP95 < 10 ? loadP95.toFixed(1) : Math.round(loadP95)} ms`]),
+    ...(loadP95 === undefined
+      ? []
+      : [`p95 load ${loadP95 < 1 ? 'under 1' : loadP95 < 10 ? loadP95.toFixed(1) : Math.round(loadP95)} ms`]),
   ]
   return oneLine(`[CACHE] ${namespace}: ${parts.join(', ')}`)
 }

@@ -84,6 +84,19 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
     }
   }
 
+  /** What is met when the cache is closed in the middle is no answer. */
+  async function* walkOpen(type: string | undefined): AsyncGenerator<readonly Met[]> {
+    try {
+      for await (const batch of walk(core, type)) {
+        yield batch
+        checkOpen()
+      }
+    } catch (error) {
+      checkOpen()
+      throw error
+    }
+  }
+
   const preview = async (target: ClearTarget): Promise<Preview> => {
     checkOpen()
     checkTarget(target)
@@ -92,25 +105,26 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
     if (target.kind === 'key') return previewKey(target)
     const until = core.clock.now() + WALK_FOR
     const seen = new Set<string>()
-    const types: Record<string, number> = {}
+    const types = new Map<string, number>()
     const sample: string[] = []
     let bytes = 0
     let cost = 0
     let exact = true
-    for await (const batch of walk(core, type)) {
+    for await (const batch of walkOpen(type)) {
       for (const met of batch) {
         const name = identityOf(met)
         if (!is(met) || seen.has(name)) continue
         seen.add(name)
         bytes += met.bytes
         cost += met.cost
-        types[met.type || 'default'] = (types[met.type || 'default'] ?? 0) + 1
+        const type = met.type || 'default'
+        types.set(type, (types.get(type) ?? 0) + 1)
         if (sample.length < SAMPLE) sample.push(logicalKey(met.type, met.key))
       }
       exact = core.clock.now() < until
-      if (!exact || core.closed.signal.aborted) break
+      if (!exact) break
     }
-    return { entries: seen.size, exact, bytes, cost, types, sample }
+    return { entries: seen.size, exact, bytes, cost, types: Object.fromEntries(types), sample }
   }
 
   const previewKey = async (target: ClearTarget & { kind: 'key' }): Promise<Preview> => {
@@ -171,7 +185,7 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
     const until = core.clock.now() + WALK_FOR
     const page = new Map<string, Met>()
     let complete = true
-    for await (const batch of walk(core, type)) {
+    for await (const batch of walkOpen(type)) {
       for (const met of batch) {
         const name = identityOf(met)
         if (is(met) && (query.after === undefined || name > query.after)) page.set(name, met)
@@ -179,7 +193,7 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
       // One more than the page tells whether there is a next one.
       if (page.size > 4 * (limit + 1)) for (const name of [...page.keys()].sort().slice(limit + 1)) page.delete(name)
       complete = core.clock.now() < until
-      if (!complete || core.closed.signal.aborted) break
+      if (!complete) break
     }
     const names = [...page.keys()].sort()
     const shown = names.slice(0, limit)

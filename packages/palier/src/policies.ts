@@ -25,14 +25,20 @@ const nameOf = ({ name }: TypeState): string => name || 'default'
 
 export function createPolicies(core: Core, documents: Documents<Changes>): Policies {
   let loading: Promise<void> | undefined
+  /** What is being read now may be older than what was heard or done since. */
+  let isOld = false
 
-  const apply = (changes: Changes): void => {
-    for (const type of core.types.values()) type.policy = { ...type.declared, ...changes[nameOf(type)] }
+  const apply = (stored: unknown): void => {
+    for (const type of core.types.values()) type.policy = { ...type.declared, ...changeIn(stored, nameOf(type)) }
   }
 
   const read = async (): Promise<void> => {
     try {
-      apply((await documents.read(ID))?.value ?? {})
+      do {
+        isOld = false
+        const found = await documents.read(ID)
+        if (!isOld) apply(found?.value)
+      } while (isOld)
     } catch (error) {
       if (!core.closed.signal.aborted) reportError(core, 'policies', error)
     } finally {
@@ -56,16 +62,34 @@ export function createPolicies(core: Core, documents: Documents<Changes>): Polic
       if (type === undefined) throw badOption('type', `one of ${[...core.types.values()].map(nameOf).join(', ')}`, name)
       const wanted = change === null ? undefined : wantedOf(change)
       const done = await documents.change(ID, before => {
-        const { [name]: _old, ...others } = before?.value ?? {}
+        const { [name]: _old, ...others } = isObject(before?.value) ? before.value : {}
         return { value: wanted === undefined ? others : { ...others, [name]: wanted }, ttl: KEPT }
       })
-      apply(done?.value ?? {})
+      isOld = true
+      apply(done?.value)
       core.home.tell(encodeMessage({ kind: 'policies', names: [] }))
     },
-    // A burst of lost messages asks once.
-    load: () => (loading ??= read()),
+    // A burst of lost messages asks twice at most.
+    load() {
+      isOld = true
+      return (loading ??= read())
+    },
   }
 }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null
+
+/** What is stored may come from another version, or from anybody: only times are taken from it. */
+function changeIn(stored: unknown, name: string): { ttl?: number; grace?: number } {
+  const change = isObject(stored) && Object.hasOwn(stored, name) ? stored[name] : undefined
+  if (!isObject(change)) return {}
+  const { ttl, grace } = change
+  return { ...(isTime(ttl, 1) && { ttl }), ...(isTime(grace, 0) && { grace }) }
+}
+
+const isTime = (value: unknown, min: number): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= min
 
 function wantedOf(change: PolicyChange): { ttl?: number; grace?: number } {
   checkFields('change', change, ['ttl', 'grace'])

@@ -1,4 +1,4 @@
-import { type Core, reportError, type Tier } from './core.ts'
+import { type Core, isGone, reportError, type Tier } from './core.ts'
 import type { Link } from './link.ts'
 import { PalierError } from './errors.ts'
 import { entryPrefix, keyOf, splitEntryKey } from './key.ts'
@@ -22,19 +22,6 @@ async function deadOf(core: Core, { stamps }: Tier, heads: readonly RecordHead[]
       return isGone(core, stamps, head, parts.type, keyOf(parts.id))
     })
     .map(head => head.key)
-}
-
-type Judged = Parameters<Tier['stamps']['judge']>[0]
-
-/** Dead, and no undo can bring it back. */
-function isGone(core: Core, known: Tier['stamps'], entry: Judged, type: string, key: string): boolean {
-  if (known.judge(entry, type, key) !== 'dead') return false
-  if (core.held.size === 0) return true
-  const stamps = entry.stamps.map(stamp => {
-    const isHeld = core.held.get(stamp.name)?.has(stamp.value) === true
-    return isHeld ? { name: stamp.name, value: known.currentOf(stamp.name) ?? stamp.value } : stamp
-  })
-  return known.judge({ stamps, mark: entry.mark }, type, key) === 'dead'
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { pause } from './clock.ts'
-import type { Core, TypeState } from './core.ts'
+import { type Core, nearTrusted, type TypeState } from './core.ts'
 import { PalierError } from './errors.ts'
 import { entryPrefix, keyOf, splitEntryKey } from './key.ts'
 import { type Link, messageOf } from './link.ts'
@@ -66,7 +66,9 @@ async function alive(
 ): Promise<readonly Met[]> {
   const { stamps } = core.tier
   const heads = records.map(record => (record === undefined ? undefined : decodeRecord(record.bytes)))
-  await stamps.know([...new Set(heads.flatMap(head => head?.stamps.map(stamp => stamp.name) ?? []))])
+  const names = [...new Set(heads.flatMap(head => head?.stamps.map(stamp => stamp.name) ?? []))]
+  // Without a bus that vouches for them, the stamps known here may be long out of date.
+  await (nearTrusted(core) ? stamps.know(names) : stamps.refresh(names))
   return heads.flatMap((head, i): Met[] => {
     const record = records[i]
     const parts = head === undefined ? undefined : splitEntryKey(core.namespace, head.key)
@@ -74,7 +76,7 @@ async function alive(
     if (core.tier.outbox.hasKey(head.key, parts.type)) return []
     if (stamps.judge(head, parts.type, keyOf(parts.id)) !== 'alive') return []
     const age = Math.max(0, head.ttl + head.grace - record.remaining) + head.cost
-    const ttl = Math.max(0, record.remaining - head.grace)
+    const ttl = Math.max(0, Math.min(record.remaining - head.grace, head.ttl))
     return [
       { ...named(parts.type, parts.id), ttl, age, bytes: record.bytes.length, cost: head.cost, tags: tagsOf(head) },
     ]

@@ -52,6 +52,9 @@ interface Hits {
   reset(id: string): Promise<boolean>
 }
 
+/** What express-rate-limit takes when it is told nothing: what a store counts by that was not given to a limiter yet. */
+const DEFAULTS: ExpressRateLimitSettings = { windowMs: 60_000, limit: 5 }
+
 type Build = (cache: LimitCache, options: LimitStoreOptions, settings: ExpressRateLimitSettings) => Hits
 
 const hits = (totalHits: number, resetAfter: number): ExpressHits => ({
@@ -119,9 +122,8 @@ export function expressRateLimitStore(cache: LimitCache, options: ExpressRateLim
   const { name, algorithm = 'fixed' } = options
   if (algorithm !== 'fixed' && algorithm !== 'sliding') throw badOption('algorithm', "'fixed' or 'sliding'", algorithm)
   const epoch = createEpoch(cache, name)
-  let built: () => Hits = () => {
-    throw badOption('store', 'the store of a limiter, which calls init first', undefined)
-  }
+  const build = algorithm === 'fixed' ? fixed : sliding
+  let built = (): Hits => build(cache, options, DEFAULTS)
 
   const at = async <T>(key: string, work: (built: Hits, id: string) => Promise<T>): Promise<T> => {
     const ready = built()
@@ -133,7 +135,7 @@ export function expressRateLimitStore(cache: LimitCache, options: ExpressRateLim
     prefix: `${name}:`,
     init(settings) {
       try {
-        const ready = (algorithm === 'fixed' ? fixed : sliding)(cache, options, settings)
+        const ready = build(cache, options, settings)
         built = () => ready
       } catch (error) {
         built = () => {

@@ -3,8 +3,8 @@ import { boundedKey } from './client-key.ts'
 import type { LimitCache } from './limit-cache.ts'
 import { checkStoreOptions, closedByOutage, type LimitStoreOptions, STORE_FIELDS } from './store-options.ts'
 
-/** What @fastify/rate-limit tells a store of its settings, and of those of a route. */
-export interface FastifyRateLimitSettings {
+/** What @fastify/rate-limit tells a store of its settings, and of those of a route; its own types say nothing of them. */
+interface FastifyRateLimitSettings {
   readonly continueExceeding?: boolean
   readonly exponentialBackoff?: boolean
   readonly skipOnError?: boolean
@@ -26,11 +26,14 @@ export interface FastifyRateLimitStore {
   /** What `incr` would build on, without counting. */
   read(key: string | number, callback: FastifyHitsCallback, timeWindow: number, max: number): void
   /** The store of a route, which counts apart. */
-  child(settings: FastifyRateLimitSettings): FastifyRateLimitStore
+  child(settings: object): FastifyRateLimitStore
 }
 
 /** What the option `store` of @fastify/rate-limit takes. */
-export type FastifyRateLimitStoreConstructor = new (settings: FastifyRateLimitSettings) => FastifyRateLimitStore
+export type FastifyRateLimitStoreConstructor = new (settings: object) => FastifyRateLimitStore
+
+/** Ten years in milliseconds; a counter takes no longer window. */
+const LONGEST_WINDOW = 315_360_000_000
 
 interface Parts {
   readonly cache: LimitCache
@@ -64,7 +67,7 @@ function createStore({ cache, options, settings, name }: Parts): FastifyRateLimi
 
   // A window may differ from request to request; mostly it does not.
   const counterFor = (timeWindow: number): Counter => {
-    const window = Math.max(1, Math.round(timeWindow))
+    const window = Math.min(LONGEST_WINDOW, Math.max(1, Math.round(timeWindow)))
     if (last?.window !== window) last = { window, counter: cache.counter(name, { window, ...more }) }
     return last.counter
   }
@@ -86,7 +89,7 @@ function createStore({ cache, options, settings, name }: Parts): FastifyRateLimi
   return {
     incr: (key, callback, timeWindow, max) => answer(count(key, 1, timeWindow, max), callback),
     read: (key, callback, timeWindow, max) => answer(count(key, 0, timeWindow, max), callback),
-    child(routeSettings) {
+    child(routeSettings: FastifyRateLimitSettings) {
       const { method, url } = routeSettings.routeInfo ?? {}
       // A limiter without a route is told apart by its turn, which is the same in all processes of one application.
       const scope = url === undefined ? `#${++children}` : `${[method ?? ''].flat().join(',')} ${url}`
@@ -108,7 +111,7 @@ export function fastifyRateLimitStore(cache: LimitCache, options: LimitStoreOpti
     readonly read: FastifyRateLimitStore['read']
     readonly child: FastifyRateLimitStore['child']
 
-    constructor(settings: FastifyRateLimitSettings) {
+    constructor(settings: object) {
       const { incr, read, child } = createStore({ cache, options, settings, name: options.name })
       this.incr = incr
       this.read = read

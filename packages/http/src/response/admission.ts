@@ -31,7 +31,7 @@ function targetRefusal(target: string): string | undefined {
 
 /** Why a request has nothing to do with the cache, as a token; undefined when it has. */
 export function refusalOf<Req>(facts: Facts, route: Route<Req>, settled: Settled): string | undefined {
-  const { header } = facts
+  const header = (name: string): string | undefined => facts.header(name)
   if (facts.method !== 'GET' && facts.method !== 'HEAD') return 'method'
   if (route.scope === undefined) return 'no-scope'
   const refusal = targetRefusal(facts.target)

@@ -12,6 +12,7 @@ import {
   type Settled,
   settle,
   settleRoute,
+  textList,
 } from './options.ts'
 import { type Facts, responseKey, subjectDigest } from './request-key.ts'
 import { type Captured, judge, type Whole } from './storable.ts'
@@ -43,6 +44,8 @@ export interface Exchange<Req, Done> {
 export interface Plan<Req> {
   readonly route: Route<Req>
   readonly entries: Entries
+  /** What every call of the cache is told. */
+  readonly call: Parameters<Entries['fetch']>[2]
   /** The cache itself keeps the entries of different subjects apart. */
   readonly isScoped: boolean
   readonly sights: Sights
@@ -59,6 +62,21 @@ export interface ResponseCache {
 /** The result of a run that is not kept, for those who waited for it. */
 interface Unstored {
   readonly unstored: string
+}
+
+/** One request's part in a load. */
+interface Fill<Req, Done> {
+  readonly at: Plan<Req>
+  readonly exchange: Exchange<Req, Done>
+  readonly key: string
+  readonly own: { readonly subject?: string }
+  /** `none`: another request's run of the handler, or what was kept, is what this one gets. */
+  mode: 'none' | 'direct' | 'behind'
+  captured?: Captured
+  /** What lay there before, and is being made anew. */
+  replaced?: Stored | undefined
+  /** What its own run came to, whatever the cache has given meanwhile; undefined when it failed. */
+  finished?: Promise<Stored | Unstored | undefined>
 }
 
 /** The handler failed, and something older may be served instead. */
@@ -91,7 +109,14 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     if (route.scope === undefined) {
       process.emitWarning(`cacheResponse of type "${type}" has no scope: nothing is kept`, { code: 'PALIER_NO_SCOPE' })
     }
-    return { route, entries, isScoped, sights: createSights(clock, settled.queryVariants) }
+    const call = {
+      ...(route.ttl !== undefined && { ttl: route.ttl }),
+      ...(route.grace !== undefined && { grace: route.grace }),
+      ...(Array.isArray(route.tags) && { tags: route.tags }),
+      softTimeout: 0,
+      share: true,
+    }
+    return { route, entries, call, isScoped, sights: createSights(clock, settled.queryVariants) }
   }
 
   /** Milliseconds since a response was no longer fresh; negative while it is. */
@@ -101,83 +126,54 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     return route.ttl ?? host.operator.policies()[route.type]?.ttl ?? 300_000
   }
 
-  /** One request's part in a load: what its run of the handler gave, if it was the one to run it. */
-  function createFill<Req, Done>(at: Plan<Req>, exchange: Exchange<Req, Done>, remove: () => Promise<unknown>) {
-    let captured: Captured | undefined
-    let replaced: Stored | undefined
-    let mode: 'none' | 'direct' | 'behind' = 'none'
-    let finish: (result: Stored | Unstored | undefined) => void = () => undefined
-    const finished = new Promise<Stored | Unstored | undefined>(resolve => {
-      finish = resolve
-    })
-
-    async function keep(context: FactoryContext, old: Stored | undefined): Promise<Stored | Unstored> {
-      if (captured?.kind !== 'whole') {
-        context.skip()
-        return { unstored: captured?.detail ?? 'lost' }
-      }
-      if (captured.status >= 500 && old !== undefined && staleness(old) < old.errorFor) {
-        throw new HandlerFailed(captured.status)
-      }
-      const judgement = judge(captured, at.route)
-      if ('detail' in judgement) {
-        context.skip()
-        // What replaced it may not be kept, but it is replaced.
-        if (old !== undefined && captured.status < 500) await remove()
-        return { unstored: judgement.detail }
-      }
-      const ceiling = ceilingOf(at)
-      const stored = await storedOf(captured, at.route, judgement, { ceiling, madeAt: clock.wall() })
-      if (stored.ttl < ceiling) context.ttl(stored.ttl)
-      return stored
+  async function keep<Req, Done>(fill: Fill<Req, Done>, context: FactoryContext): Promise<Stored | Unstored> {
+    const { captured, at, replaced: old } = fill
+    if (captured?.kind !== 'whole') {
+      context.skip()
+      return { unstored: captured?.detail ?? 'lost' }
     }
-
-    return {
-      finished,
-      get mode() {
-        return mode
-      },
-      get captured() {
-        return captured
-      },
-      /** What lay there before, and is being made anew. */
-      get replaced() {
-        return replaced
-      },
-      async factory(context: FactoryContext): Promise<Stored | Unstored> {
-        const old = isStored(context.stale) ? context.stale : undefined
-        replaced = old
-        mode = exchange.canRunBehind && old !== undefined && staleness(old) < old.staleFor ? 'behind' : 'direct'
-        let result: Stored | Unstored | undefined
-        try {
-          captured = await (mode === 'behind' ? exchange.runBehind() : exchange.run())
-          result = await keep(context, old)
-          return result
-        } finally {
-          finish(result)
-        }
-      },
+    if (captured.status >= 500 && old !== undefined && staleness(old) < old.errorFor) {
+      throw new HandlerFailed(captured.status)
     }
+    const judgement = judge(captured, at.route)
+    if ('detail' in judgement) {
+      context.skip()
+      // What replaced it may not be kept, but it is replaced.
+      if (old !== undefined && captured.status < 500) await at.entries.delete(fill.key, fill.own)
+      return { unstored: judgement.detail }
+    }
+    const ceiling = ceilingOf(at)
+    const stored = await storedOf(captured, at.route, judgement, { ceiling, madeAt: clock.wall() })
+    if (stored.ttl < ceiling) context.ttl(stored.ttl)
+    return stored
+  }
+
+  /** Makes a response for whoever waits for it. */
+  async function make<Req, Done>(fill: Fill<Req, Done>, context: FactoryContext): Promise<Stored | Unstored> {
+    const { exchange } = fill
+    const old = isStored(context.stale) ? context.stale : undefined
+    fill.replaced = old
+    fill.mode = exchange.canRunBehind && old !== undefined && staleness(old) < old.staleFor ? 'behind' : 'direct'
+    const making = (async () => {
+      fill.captured = await (fill.mode === 'behind' ? exchange.runBehind() : exchange.run())
+      return keep(fill, context)
+    })()
+    fill.finished = making.catch(() => undefined)
+    return making
   }
 
   async function obtain<Req, Done>(at: Plan<Req>, exchange: Exchange<Req, Done>, key: string, subject: string | undefined) {
     const { route, entries } = at
     const { request, facts } = exchange
     const own = at.isScoped && subject !== undefined ? { subject } : {}
-    const tags = typeof route.tags === 'function' ? route.tags(request) : route.tags
-    const call = {
-      ...own,
-      ...(route.ttl !== undefined && { ttl: route.ttl }),
-      ...(route.grace !== undefined && { grace: route.grace }),
-      ...(tags !== undefined && { tags }),
-      share: true,
-    }
+    const call =
+      typeof route.tags === 'function' ? { ...at.call, ...own, tags: textList('tags', route.tags(request)) } : { ...at.call, ...own }
     let softTimeout = 0
     for (let tries = 1; ; tries++) {
-      const fill = createFill(at, exchange, () => entries.delete(key, own))
+      const fill: Fill<Req, Done> = { at, exchange, key, own, mode: 'none' }
       let landed: Fetched<Stored | Unstored>
       try {
-        landed = await entries.fetch<Stored | Unstored>(key, fill.factory, { ...call, softTimeout })
+        landed = await entries.fetch<Stored | Unstored>(key, context => make(fill, context), softTimeout === 0 ? call : { ...call, softTimeout })
       } catch (error) {
         return rejected(exchange, fill, error)
       }
@@ -209,10 +205,8 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     return { cache: 'MISS', fwd: 'uri-miss', stored: true, collapsed: true }
   }
 
-  type Fill = ReturnType<typeof createFill>
-
   /** Answers the client whose request ran the handler. */
-  async function lead<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill, landed: Stored | Unstored): Promise<Done> {
+  async function lead<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill<Req, Done>, landed: Stored | Unstored): Promise<Done> {
     // The cache has lost patience and gave what is old; the run itself decides.
     const result = isStored(landed) || landed === undefined ? await fill.finished : landed
     const { captured } = fill
@@ -227,7 +221,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     })
   }
 
-  async function rejected<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill, error: unknown): Promise<Done> {
+  async function rejected<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill<Req, Done>, error: unknown): Promise<Done> {
     if (fill.mode === 'direct') {
       if (error instanceof PalierError && error.code === 'PALIER_FACTORY_TIMEOUT') return exchange.release()
       if (fill.captured === undefined) throw error
@@ -241,7 +235,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   }
 
   /** The old response was to be served while the handler ran behind, and died meanwhile. */
-  async function unserved<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill, detail: string): Promise<Done> {
+  async function unserved<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill<Req, Done>, detail: string): Promise<Done> {
     const { captured, replaced } = fill
     if (captured?.kind === 'whole') return exchange.replay(captured, missed(detail))
     // Then it has not run yet.

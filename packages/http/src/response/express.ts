@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Cache } from 'palier'
-import { createResponseCache, type Plan, type ResponseCache } from './core.ts'
+import { createResponseCache } from './core.ts'
 import { type Invalidation, invalidator } from './invalidates.ts'
-import { createNodeExchange, type NodeRequest, presetOf } from './node.ts'
+import { NodeExchange, type NodeForm, type NodeRequest, presetOf } from './node.ts'
 import { holdEnd } from './node-invalidates.ts'
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 
@@ -24,33 +24,19 @@ export interface ExpressCache<T extends Types> {
   ): ExpressMiddleware<Req>
 }
 
-function handleExpress<Req extends NodeRequest>(
-  responses: ResponseCache,
-  plan: Plan<Req>,
-  request: Req,
-  response: ServerResponse,
-  next: (error?: unknown) => void,
-): void {
-  const exchange = createNodeExchange<Req>({
-    request,
-    raw: request,
-    response,
-    views: [request],
-    route: plan.route,
-    settled: responses.settled,
-    preset: () => presetOf(response),
-    takeOver: () => undefined,
-    next: () => next(),
-    async behind({ answered, capture }) {
-      await answered()
-      // Those who listened to this response have heard its end; from here on it is a stage.
-      response.removeAllListeners()
-      response.statusCode = 200
-      response.statusMessage = ''
-      return capture(response, true, () => next())
-    },
-  })
-  responses.handle(plan, exchange).catch(next)
+const FORM: NodeForm = {
+  views: ({ parts }) => [parts.raw],
+  preset: ({ parts }) => presetOf(parts.response),
+  takeOver: () => undefined,
+  async behind(run) {
+    const { response, next } = run.parts
+    await run.answered()
+    // Those who listened to this response have heard its end; from here on it is a stage.
+    response.removeAllListeners()
+    response.statusCode = 200
+    response.statusMessage = ''
+    return run.capture(response, true, next)
+  },
 }
 
 /** The response cache as middleware of Express 4 and 5, and of connect. The cache stays the caller's, who closes it. */
@@ -60,7 +46,12 @@ export function expressCache<T extends Types>(cache: Cache<T>, options: Response
   return {
     cacheResponse(type, routeOptions) {
       const plan = responses.plan(type, routeOptions)
-      return (request, response, next) => handleExpress(responses, plan, request, response, next)
+      const { settled } = responses
+      const common = { form: FORM, route: plan.route, settled }
+      return (request, response, next) => {
+        const exchange = new NodeExchange({ ...common, request, raw: request, response, next: () => next() })
+        responses.handle(plan, exchange).catch(next)
+      }
     },
     invalidates(changed) {
       const forget = invalidator(host, changed)

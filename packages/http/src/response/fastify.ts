@@ -5,7 +5,7 @@ import { linesOf } from './capture.ts'
 import { createResponseCache, type Plan, type ResponseCache } from './core.ts'
 import { type Invalidation, invalidator } from './invalidates.ts'
 import { isCovered } from './narrow.ts'
-import { createNodeExchange } from './node.ts'
+import { NodeExchange, type NodeForm } from './node.ts'
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 import { chosenTarget } from './request-key.ts'
 import type { Captured } from './storable.ts'
@@ -115,21 +115,18 @@ export function fastifyCache<T extends Types>(cache: Cache<T>, options: Response
       refresh.preset = presetOf(reply)
       return done()
     }
-    const exchange = createNodeExchange<Req>({
-      request,
-      raw: request.raw,
-      response: reply.raw,
-      views: [request.raw, request],
-      route: plan.route,
-      settled: responses.settled,
+    const form: NodeForm = {
+      views: () => [request.raw, request],
       preset: () => presetOf(reply),
-      takeOver(preset) {
+      takeOver(_run, preset) {
         reply.hijack()
         for (const [name, value] of preset) reply.raw.setHeader(name, value as string)
       },
-      next: () => done(),
       behind: () => inject(request, plan, (own, send) => refreshes.run(own, send)),
-    })
+    }
+    const { raw } = request
+    const common = { form, route: plan.route, settled: responses.settled }
+    const exchange = new NodeExchange<Req>({ ...common, request, raw, response: reply.raw, next: () => done() })
     responses.handle(plan, exchange).catch((error: unknown) => {
       done(error instanceof Error ? error : new Error(String(error)))
     })

@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Cache } from 'palier'
 import { createResponseCache, type Plan, type ResponseCache } from './core.ts'
-import { createNodeExchange, type NodeRequest, presetOf } from './node.ts'
+import { NodeExchange, type NodeForm, type NodeRequest, presetOf } from './node.ts'
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 
 /** What `http.createServer` takes; an application of Express is one. */
@@ -32,6 +32,7 @@ export function nodeCache<T extends Types>(cache: Cache<T>, options: ResponseCac
       route: (request: Req) => FrontRoute<T, Req> | undefined,
     ): RequestListener {
       const planFor = plansOf<T, Req>(responses)
+      const form = formOf(listener)
       return (request, response) => {
         const own = request as Req
         const fail = (error: unknown): void => refuse(response, error)
@@ -43,7 +44,10 @@ export function nodeCache<T extends Types>(cache: Cache<T>, options: ResponseCac
           return fail(error)
         }
         if (plan === undefined) return listener(request, response)
-        return void handleFront(responses, plan, own, response, listener).catch(fail)
+        const next = (): void => listener(request, response)
+        const common = { form, route: plan.route, settled: responses.settled }
+        const exchange = new NodeExchange<Req>({ ...common, request: own, raw: own, response, next })
+        return void responses.handle(plan, exchange).catch(fail)
       }
     },
   }
@@ -66,29 +70,17 @@ function plansOf<T extends Types, Req>(responses: ResponseCache): (route: FrontR
   }
 }
 
-function handleFront<Req extends NodeRequest>(
-  responses: ResponseCache,
-  plan: Plan<Req>,
-  request: Req,
-  response: ServerResponse,
-  listener: RequestListener,
-): Promise<void> {
-  const exchange = createNodeExchange<Req>({
-    request,
-    raw: request,
-    response,
-    views: [request],
-    route: plan.route,
-    settled: responses.settled,
-    preset: () => presetOf(response),
+function formOf(listener: RequestListener): NodeForm {
+  return {
+    views: ({ parts }) => [parts.raw],
+    preset: ({ parts }) => presetOf(parts.response),
     takeOver: () => undefined,
-    next: () => listener(request, response),
-    behind({ capture }) {
-      const stage = new ServerResponse(request)
-      return capture(stage, true, () => listener(request, stage))
+    behind(run) {
+      const { raw } = run.parts
+      const stage = new ServerResponse(raw)
+      return run.capture(stage, true, () => listener(raw, stage))
     },
-  })
-  return responses.handle(plan, exchange)
+  }
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

@@ -27,50 +27,34 @@ function hostOf(request: IncomingMessage): string | undefined {
   return lines > 1 ? undefined : host.toLowerCase()
 }
 
-export function nodeFacts(request: NodeRequest): Facts {
-  const { headers, url = '', originalUrl, baseUrl = '' } = request
-  const target = originalUrl ?? url
-  // A router that is mounted somewhere cuts the place off; anything else was rewritten.
-  const isPlain = target === url || target === baseUrl + url || (url.startsWith('/?') && target === baseUrl + url.slice(1))
-  const isMounted = isPlain || (url === '/' && target === baseUrl)
-  return {
-    method: request.method ?? '',
-    target,
-    rewritten: isMounted ? undefined : url,
-    host: hostOf(request),
-    isSecure: Reflect.get(request.socket, 'encrypted') === true,
-    header(name) {
-      const value = headers[name]
-      return typeof value === 'object' ? value.join(', ') : value
-    },
-  }
+/** What the handler sees in place of the target, unless only a router has cut off the place where it is mounted. */
+function rewrittenOf({ url = '', originalUrl, baseUrl = '' }: NodeRequest): string | undefined {
+  if (originalUrl === undefined || originalUrl === url || originalUrl === baseUrl + url) return undefined
+  const isRoot = url.startsWith('/?') ? originalUrl === baseUrl + url.slice(1) : url === '/' && originalUrl === baseUrl
+  return isRoot ? undefined : url
+}
+
+type Preset = ReadonlyMap<string, OutgoingHttpHeader>
+
+/** What the form of a framework needs to know of an exchange. */
+export interface NodeRun {
+  readonly parts: { readonly raw: NodeRequest; readonly response: ServerResponse; readonly next: () => void }
+  /** Runs `start` with the request narrowed and `target` captured; `behind`: nothing may reach the client. */
+  capture(target: ServerResponse, behind: boolean, start: () => void): Promise<Captured>
+  /** Resolves when the client has its answer and Node is done with the response; rejects when that takes too long. */
+  answered(): Promise<void>
 }
 
 /** What differs between the frameworks that stand on Node's request and response. */
-export interface NodeParts<Req> {
-  readonly request: Req
-  readonly raw: NodeRequest
-  readonly response: ServerResponse
+export interface NodeForm {
   /** The objects a handler may look at. */
-  readonly views: readonly object[]
-  readonly route: Route<Req>
-  readonly settled: Settled
+  views(run: NodeRun): readonly object[]
   /** What earlier middleware has set. */
-  preset(): ReadonlyMap<string, OutgoingHttpHeader>
+  preset(run: NodeRun): Preset
   /** Before the response is written without the framework; `preset` must be on it. */
-  takeOver(preset: ReadonlyMap<string, OutgoingHttpHeader>): void
-  /** Lets the handler run. */
-  next(): void
+  takeOver(run: NodeRun, preset: Preset): void
   /** Runs the handler for nobody, after the client was answered. */
-  behind(exchange: NodeExchange<Req>): Promise<Captured>
-}
-
-export interface NodeExchange<Req> extends Exchange<Req, void> {
-  readonly parts: NodeParts<Req>
-  /** Runs `start` with the request narrowed and the response captured. */
-  capture(response: ServerResponse, behind: boolean, start: () => void): Promise<Captured>
-  /** Resolves when the client has its answer and Node is done with the response; rejects when that takes too long. */
-  answered(): Promise<void>
+  behind(run: NodeRun): Promise<Captured>
 }
 
 /** The old response is served within a turn or two of the event loop, or not at all. */
@@ -129,31 +113,114 @@ export function writeAnswer(response: ServerResponse, { status, headers, body }:
   response.end(body)
 }
 
-export function createNodeExchange<Req>(parts: NodeParts<Req>): NodeExchange<Req> {
-  const { raw, response, settled } = parts
-  let preset: ReadonlyMap<string, OutgoingHttpHeader> | undefined
-  let current: Capture | undefined
-  let isAnswered = false
-  let tellAnswered: () => void = () => undefined
-  const closed = new Promise<void>(resolve => {
-    tellAnswered = resolve
-  })
-  const presetNow = (): ReadonlyMap<string, OutgoingHttpHeader> => (preset ??= parts.preset())
+export interface NodeParts<Req> {
+  readonly form: NodeForm
+  readonly request: Req
+  readonly raw: NodeRequest
+  readonly response: ServerResponse
+  readonly route: Route<Req>
+  readonly settled: Settled
+  /** Lets the handler run. */
+  readonly next: () => void
+}
 
-  function mark(outcome: Outcome): void {
-    for (const [name, value] of marksOf(outcome)) response.setHeader(name, value)
+/** One request of Node and its response. A class, because one is made for every hit, and a dozen closures cost more than the rest. */
+export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
+  readonly parts: NodeParts<Req>
+  readonly method: string
+  readonly target: string
+  readonly rewritten: string | undefined
+  readonly host: string | undefined
+  #preset: Preset | undefined
+  #current: Capture | undefined
+  #isAnswered = false
+
+  constructor(parts: NodeParts<Req>) {
+    const { raw } = parts
+    this.parts = parts
+    this.method = raw.method ?? ''
+    this.target = raw.originalUrl ?? raw.url ?? ''
+    this.rewritten = rewrittenOf(raw)
+    this.host = hostOf(raw)
   }
 
-  async function capture(target: ServerResponse, behind: boolean, start: () => void): Promise<Captured> {
-    const narrowed = narrow(raw, parts.views, parts.route)
+  get facts(): Facts {
+    return this
+  }
+
+  get request(): Req {
+    return this.parts.request
+  }
+
+  get canRunBehind(): boolean {
+    return true
+  }
+
+  get isSecure(): boolean {
+    return 'encrypted' in this.parts.raw.socket
+  }
+
+  header(name: string): string | undefined {
+    const value = this.parts.raw.headers[name]
+    return typeof value === 'object' ? value.join(', ') : value
+  }
+
+  serve(answer: Answer): void {
+    writeAnswer(this.#begin(), answer)
+  }
+
+  bypass(outcome: Outcome): void {
+    const { response, next } = this.parts
+    mark(response, outcome)
+    stripControl(response)
+    next()
+  }
+
+  run(): Promise<Captured> {
+    return this.capture(this.parts.response, false, this.parts.next)
+  }
+
+  runBehind(): Promise<Captured> {
+    return this.parts.form.behind(this)
+  }
+
+  replay(whole: Whole, outcome: Outcome): void {
+    const response = this.#begin()
+    replay(response, whole)
+    response.removeHeader(CONTROL)
+    mark(response, outcome)
+    response.writeHead(whole.status)
+    response.end(whole.body)
+  }
+
+  passed(): void {}
+
+  release(): void {
+    this.#current?.release('timeout')
+  }
+
+  /** The response, as the middleware before the cache has left it. */
+  #begin(): ServerResponse {
+    const { form, response } = this.parts
+    this.#isAnswered = true
+    this.#current?.restore()
+    this.#preset ??= form.preset(this)
+    form.takeOver(this, this.#preset)
+    return response
+  }
+
+  async capture(target: ServerResponse, behind: boolean, start: () => void): Promise<Captured> {
+    const { form, raw, route, settled } = this.parts
+    this.#preset ??= form.preset(this)
+    const narrowed = narrow(raw, form.views(this), route)
     const { clock, maxBodyBytes } = settled
     const onPass = (detail: string): void => {
       target.removeHeader(CONTROL)
-      mark(missed(detail))
+      mark(target, missed(detail))
       narrowed.restore()
     }
-    const one = captureResponse(raw, target, { clock, maxBodyBytes, preset: presetNow(), behind, onPass })
-    if (!behind) current = one
+    const one = captureResponse(raw, target, { clock, maxBodyBytes, preset: this.#preset, behind, onPass })
+    if (!behind) this.#current = one
     try {
       start()
       const captured = await one.done
@@ -168,53 +235,26 @@ export function createNodeExchange<Req>(parts: NodeParts<Req>): NodeExchange<Req
     }
   }
 
-  const exchange: NodeExchange<Req> = {
-    parts,
-    request: parts.request,
-    facts: nodeFacts(raw),
-    canRunBehind: true,
-    serve(answer) {
-      isAnswered = true
-      current?.restore()
-      const before = presetNow()
-      response.once('close', tellAnswered)
-      parts.takeOver(before)
-      writeAnswer(response, answer)
-    },
-    bypass(outcome) {
-      mark(outcome)
-      stripControl(response)
-      parts.next()
-    },
-    run: () => capture(response, false, parts.next),
-    runBehind: () => parts.behind(exchange),
-    replay(whole: Whole, outcome) {
-      isAnswered = true
-      current?.restore()
-      parts.takeOver(presetNow())
-      replay(response, whole)
-      response.removeHeader(CONTROL)
-      mark(outcome)
-      response.writeHead(whole.status)
-      response.end(whole.body)
-    },
-    passed: () => undefined,
-    release: () => current?.release('timeout'),
-    capture,
-    answered: () =>
-      new Promise((resolve, reject) => {
-        const cancels = [
-          settled.clock.after(ANSWER_BUDGET, () => {
-            if (!isAnswered) reject(new Error('the old response was not served'))
-          }),
-          settled.clock.after(CLOSE_BUDGET, () => reject(new Error('the client is slow to take the old response'))),
-        ]
-        void closed.then(resolve).finally(() => {
-          for (const cancel of cancels) cancel()
-        })
-      }),
+  answered(): Promise<void> {
+    const { response, settled } = this.parts
+    if (response.destroyed) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const cancels = [
+        settled.clock.after(ANSWER_BUDGET, () => {
+          if (!this.#isAnswered) reject(new Error('the old response was not served'))
+        }),
+        settled.clock.after(CLOSE_BUDGET, () => reject(new Error('the client is slow to take the old response'))),
+      ]
+      response.once('close', () => {
+        for (const cancel of cancels) cancel()
+        resolve()
+      })
+    })
   }
-  return exchange
+}
+
+function mark(response: ServerResponse, outcome: Outcome): void {
+  for (const [name, value] of marksOf(outcome)) response.setHeader(name, value)
 }
 
 /** Sets the headers as the handler left them. */

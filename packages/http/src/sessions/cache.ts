@@ -1,4 +1,4 @@
-import { type Cache, type CacheOptions, createCache, PalierError } from 'palier'
+import { badOption, type Cache, type CacheOptions, createCache } from 'palier'
 
 /** Options of `createSessionCache`, all optional; what they mean is said at `createCache`. */
 export type SessionCacheOptions = Pick<
@@ -45,11 +45,7 @@ function wantedBackend(): NonNullable<CacheOptions['backend']> {
   if (text === undefined) return 'auto'
   const backend = BACKENDS[text.trim().toLowerCase()]
   if (backend !== undefined) return backend
-  const expected = Object.keys(BACKENDS).join(', ')
-  throw new PalierError(
-    'PALIER_BAD_OPTION',
-    `SESSIONS_REDIS: expected one of ${expected}, received "${text.slice(0, 60)}"`,
-  )
+  throw badOption('SESSIONS_REDIS', `one of ${Object.keys(BACKENDS).join(', ')}`, text)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type SessionStoreOptions, settle } from './options.ts'
-import type { Base } from './keeper.ts'
+import type { Base } from './kept.ts'
 import { createStore, type SessionStore, type StoredSession } from './store.ts'
 
 /** What is asked of the function that `express-session` exports. */
@@ -28,7 +28,7 @@ export function expressSessionStore<Store extends object>(
   const inherited = store.createSession
   const bases = new WeakMap<object, { readonly id: string; readonly base: Base }>()
   const own = createStore<StoredSession>(settled, {
-    show(id, { base, fields }) {
+    show({ id, base, fields }) {
       const shown = base.cookie === undefined ? fields : { ...fields, cookie: { ...base.cookie } }
       bases.set(shown, { id, base })
       return shown

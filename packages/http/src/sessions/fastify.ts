@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { type SessionStoreOptions, settle } from './options.ts'
-import type { Base } from './keeper.ts'
+import type { Base } from './kept.ts'
 import { createStore, type SessionStore, type StoredSession } from './store.ts'
 
 /*
@@ -36,7 +36,7 @@ export function fastifySessionStore<S = StoredSession>(
   const settled = settle(options)
   const store = new EventEmitter()
   const own = createStore<S>(settled, {
-    show(id, { base, fields }) {
+    show({ id, base, fields }) {
       const read: Read = { id, base }
       const shown = base.cookie === undefined ? fields : { ...fields, cookie: { ...base.cookie, [READ]: read } }
       return shown as S

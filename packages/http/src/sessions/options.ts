@@ -1,4 +1,4 @@
-import { type Cache, type Duration, PalierError } from 'palier'
+import { badOption, type Cache, type Duration, toMilliseconds } from 'palier'
 import { createSessionCache } from './cache.ts'
 
 /** What to do when another request has saved the session since this one read it. */
@@ -46,33 +46,6 @@ export interface Settled {
 export const LONGEST: number = 10 * 365 * 86_400_000
 const DAY = 86_400_000
 
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: DAY,
-  w: 7 * DAY,
-}
-const DURATION = /^(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d|w)\s*)+$/
-
-function milliseconds(name: string, value: unknown): number {
-  let ms = value
-  if (typeof value === 'string' && DURATION.test(value.trim())) {
-    const parts = [...value.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)/g)]
-    ms = Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0))
-  }
-  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 1 && ms <= LONGEST) return ms
-  throw bad(name, `a whole number of milliseconds from 1 to ${LONGEST} (ten years), or a text such as '5m'`, value)
-}
-
-function bad(name: string, expected: string, received: unknown): PalierError {
-  const shown = ['string', 'number', 'boolean'].includes(typeof received)
-    ? JSON.stringify(received)
-    : `a value of type ${received === null ? 'null' : typeof received}`
-  return new PalierError('PALIER_BAD_OPTION', `${name}: expected ${expected}, received ${shown}`)
-}
-
 const FIELDS: readonly string[] = ['cache', 'name', 'ttl', 'absolute', 'conflict', 'previous', 'onError']
 
 function isCache(value: unknown): boolean {
@@ -81,21 +54,22 @@ function isCache(value: unknown): boolean {
 
 /** Throws PALIER_BAD_OPTION naming the field that is wrong or unknown. */
 export function settle(options: SessionStoreOptions): Settled {
-  if (typeof options !== 'object' || options === null) throw bad('options', 'an object', options)
+  if (typeof options !== 'object' || options === null) throw badOption('options', 'an object', options)
   for (const field of Object.keys(options)) {
-    if (!FIELDS.includes(field)) throw bad(`options.${field}`, `one of ${FIELDS.join(', ')}`, field)
+    if (!FIELDS.includes(field)) throw badOption(`options.${field}`, `one of ${FIELDS.join(', ')}`, field)
   }
   const { cache, name = 'sessions', ttl = DAY, absolute = 30 * DAY, conflict = 'merge', previous, onError } = options
-  if (cache !== undefined && !isCache(cache)) throw bad('cache', 'a cache of createSessionCache or createCache', cache)
+  if (cache !== undefined && !isCache(cache))
+    throw badOption('cache', 'a cache of createSessionCache or createCache', cache)
   if (previous !== undefined && previous !== false && !isCache(previous))
-    throw bad('previous', 'a cache or false', previous)
-  if (previous !== undefined && previous === cache) throw bad('previous', 'another cache than `cache`', previous)
-  if (typeof name !== 'string' || name === '') throw bad('name', 'a non-empty string', name)
-  if (conflict !== 'merge' && conflict !== 'reject') throw bad('conflict', "'merge' or 'reject'", conflict)
-  if (onError !== undefined && typeof onError !== 'function') throw bad('onError', 'a function', onError)
+    throw badOption('previous', 'a cache or false', previous)
+  if (previous !== undefined && previous === cache) throw badOption('previous', 'another cache than `cache`', previous)
+  if (typeof name !== 'string' || name === '') throw badOption('name', 'a non-empty string', name)
+  if (conflict !== 'merge' && conflict !== 'reject') throw badOption('conflict', "'merge' or 'reject'", conflict)
+  if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function', onError)
   return {
-    ttl: milliseconds('ttl', ttl),
-    absolute: absolute === false ? LONGEST : milliseconds('absolute', absolute),
+    ttl: toMilliseconds('ttl', ttl),
+    absolute: absolute === false ? LONGEST : toMilliseconds('absolute', absolute),
     cache: cache ?? createSessionCache(),
     owned: cache === undefined,
     name,

@@ -57,7 +57,10 @@ export function createPrevious<V>({ cache, name, previous, onError }: PreviousOp
     const place = previous === undefined ? (opened ??= await filesOf(cache)) : previous
     if (place === undefined || place === false) return undefined
     const documents = place.documents<V>(name)
-    return (await isEmpty(documents)) ? undefined : documents
+    if (!(await isEmpty(documents))) return documents
+    await opened?.close()
+    opened = undefined
+    return undefined
   }
 
   const documents = async (): Promise<Documents<V> | undefined> => {

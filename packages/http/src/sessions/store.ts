@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { PalierError } from 'palier'
 import { contentOf } from './content.ts'
-import { type Base, createKeeper, type Found } from './keeper.ts'
+import type { Base } from './kept.ts'
+import { createKeeper, type Found } from './keeper.ts'
 import type { Settled } from './options.ts'
 
 /** A session as a store gives it: its fields, and its cookie with `expires` as a text. */
@@ -48,23 +49,33 @@ export interface SessionStore<S = StoredSession> {
   close(): Promise<void>
 }
 
-/** What is known of one session object of a request. */
-interface Handle {
-  readonly id: string
-  base: Base | undefined
-  /** The save before: those of one object go one after the other. */
-  tail: Promise<unknown>
-}
-
 /** How a framework sees sessions. */
 export interface Framework<S> {
   /** The object to hand out, from which `baseOf` can be told again, perhaps by another object made of it. */
-  show(id: string, found: Found): S
+  show(found: Found): S
   /** What the object, or the one that it was made of, was shown with. */
   baseOf(id: string, session: object): Base | undefined
   /** Top-level fields that are the framework's own. */
   readonly leave: readonly string[]
   emit(event: 'refused' | 'pending' | 'destroyed', told: { readonly id: string }): void
+}
+
+/** What is known of one session object of a request. */
+interface Handle {
+  readonly id: string
+  base: Base | undefined
+  /** The save before: those of one object go one after the other, each knowing what the one before has left. */
+  tail: Promise<unknown>
+}
+
+function inTurn<T>(handle: Handle, work: () => Promise<T>): Promise<T> {
+  const done = handle.tail.then(work)
+  handle.tail = done.catch(() => undefined)
+  return done
+}
+
+function idOf(sid: string): string {
+  return createHash('sha256').update(sid).digest('base64url')
 }
 
 const UNAVAILABLE = new Set(['PALIER_STORE_TIMEOUT', 'PALIER_STORE_FAILED', 'PALIER_STORE_REFUSED'])
@@ -78,12 +89,30 @@ function forRequest(error: unknown): unknown {
 
 type Callback<T> = (error: unknown, value?: T) => void
 
-function idOf(sid: string): string {
-  return createHash('sha256').update(sid).digest('base64url')
+/** Answers through the callback, as the stores of the frameworks do, or by the promise where there is none. */
+async function answer<T>(
+  work: Promise<T>,
+  callback: Callback<T> | undefined,
+  onError: (error: unknown) => void,
+): Promise<T | undefined> {
+  try {
+    const value = await work
+    if (callback === undefined) return value
+    // Out of the promise: what a callback throws is the application's, and no rejection of ours.
+    setImmediate(callback, null, value)
+  } catch (cause) {
+    const error = forRequest(cause)
+    // Before anything else, so that the request gets its answer whatever the listener does.
+    if (callback !== undefined) setImmediate(callback, error)
+    onError(error)
+    if (callback === undefined) throw error
+  }
+  return undefined
 }
 
-/** Reads and writes of one store; `keeper` does the work. */
+/** The store of one framework. */
 export function createStore<S>(settled: Settled, framework: Framework<S>): SessionStore<S> {
+  const { onError } = settled
   const keeper = createKeeper(settled)
   const handles = new WeakMap<object, Handle>()
 
@@ -95,32 +124,9 @@ export function createStore<S>(settled: Settled, framework: Framework<S>): Sessi
     return handle
   }
 
-  /** One after the other for one session object, each knowing what the one before has left. */
-  const inTurn = <T>(handle: Handle, work: () => Promise<T>): Promise<T> => {
-    const done = handle.tail.then(work)
-    handle.tail = done.catch(() => undefined)
-    return done
-  }
-
-  async function answer<T>(work: Promise<T>, callback: Callback<T> | undefined): Promise<T | undefined> {
-    try {
-      const value = await work
-      if (callback === undefined) return value
-      // Out of the promise: what a callback throws is the application's, and no rejection of ours.
-      setImmediate(callback, null, value)
-    } catch (cause) {
-      const error = forRequest(cause)
-      settled.onError(error)
-      if (callback === undefined) throw error
-      setImmediate(callback, error)
-    }
-    return undefined
-  }
-
   const get = async (sid: string): Promise<S | null> => {
-    const id = idOf(sid)
-    const found = await keeper.read(id)
-    return found === undefined ? null : framework.show(id, found)
+    const found = await keeper.read(idOf(sid))
+    return found === undefined ? null : framework.show(found)
   }
 
   const set = async (sid: string, session: object): Promise<void> => {
@@ -130,17 +136,16 @@ export function createStore<S>(settled: Settled, framework: Framework<S>): Sessi
     const handle = handleOf(id, session)
     await inTurn(handle, async () => {
       const saved = await keeper.save(id, mine, handle.base)
-      if (saved === 'destroyed') framework.emit('refused', { id })
+      if (saved === 'ended') framework.emit('refused', { id })
       else if (saved !== 'over') handle.base = saved
     })
   }
 
   const destroy = async (sid: string): Promise<void> => {
     const id = idOf(sid)
-    const shared = await keeper.destroy(id)
-    if (shared === 'refused') throw new PalierError('PALIER_STORE_REFUSED', 'the backend refuses to end the session')
+    const isPending = await keeper.destroy(id)
     framework.emit('destroyed', { id })
-    if (shared === 'pending') framework.emit('pending', { id })
+    if (isPending) framework.emit('pending', { id })
   }
 
   const touch = async (sid: string, session: object): Promise<void> => {
@@ -148,22 +153,23 @@ export function createStore<S>(settled: Settled, framework: Framework<S>): Sessi
     const { cookie } = contentOf('cookie' in session ? { cookie: session.cookie } : {}, [])
     const handle = handleOf(id, session)
     await inTurn(handle, async () => {
-      handle.base = (await keeper.touch(id, cookie, handle.base)) ?? handle.base
+      handle.base = await keeper.touch(id, cookie, handle.base)
     })
   }
 
-  const all = async (): Promise<S[]> => (await keeper.all()).map(({ id, found }) => framework.show(id, found))
+  const all = async (): Promise<S[]> => (await keeper.all()).map(found => framework.show(found))
   const length = async (): Promise<number> => (await keeper.all()).length
 
   const methods = {
-    get: (sid: string, callback?: Callback<S | null>) => answer(get(sid), callback),
-    set: (sid: string, session: object, callback?: Callback<void>) => answer(set(sid, session), callback),
-    destroy: (sid: string, callback?: Callback<void>) => answer(destroy(sid), callback),
-    touch: (sid: string, session: object, callback?: Callback<void>) => answer(touch(sid, session), callback),
-    all: (callback?: Callback<readonly S[]>) => answer(all(), callback),
-    length: (callback?: Callback<number>) => answer(length(), callback),
-    clear: (callback?: Callback<void>) => answer(keeper.clear(), callback),
+    get: (sid: string, callback?: Callback<S | null>) => answer(get(sid), callback, onError),
+    set: (sid: string, session: object, callback?: Callback<void>) => answer(set(sid, session), callback, onError),
+    destroy: (sid: string, callback?: Callback<void>) => answer(destroy(sid), callback, onError),
+    touch: (sid: string, session: object, callback?: Callback<void>) => answer(touch(sid, session), callback, onError),
+    all: (callback?: Callback<readonly S[]>) => answer(all(), callback, onError),
+    length: (callback?: Callback<number>) => answer(length(), callback, onError),
+    clear: (callback?: Callback<void>) => answer(keeper.clear(), callback, onError),
     close: () => keeper.close(),
   }
+  // Which of its two forms a method has is told by the callback, which the compiler cannot see.
   return methods as SessionStore<S>
 }

@@ -6,7 +6,14 @@ import { Hono } from 'hono'
 import type { Cache } from 'palier'
 import type { ManualClock } from 'palier/testing'
 import { describe, expect, it } from 'vitest'
-import { type CacheResponseOptions, expressCache, fastifyCache, fetchCache, honoCache, nodeCache } from '../../src/index.ts'
+import {
+  type CacheResponseOptions,
+  expressCache,
+  fastifyCache,
+  fetchCache,
+  honoCache,
+  nodeCache,
+} from '../../src/index.ts'
 import { gate, later, memory, portOf, serve, type Site, siteOf, until } from './support/http.ts'
 
 /** What a handler is told and says, in a form every framework can be given. */
@@ -63,10 +70,12 @@ const onFront: Build = ({ cache, clock, options, play }) => {
   const listener = nodeCache(cache, { clock }).listen(
     (request, response) => {
       if (request.method === 'POST') return forget(request, response, () => response.end('{"ok":true}'))
-      void play(request.headers as Record<string, string>, request.url ?? '').then(({ status = 200, headers, body }) => {
-        response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers })
-        response.end(body)
-      })
+      void play(request.headers as Record<string, string>, request.url ?? '').then(
+        ({ status = 200, headers, body }) => {
+          response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers })
+          response.end(body)
+        },
+      )
     },
     request => (request.method === 'POST' ? undefined : route),
   )
@@ -75,13 +84,19 @@ const onFront: Build = ({ cache, clock, options, play }) => {
 
 async function playFetch(play: Play, request: Request): Promise<Response> {
   const url = new URL(request.url)
-  const { status = 200, headers, body } = await play(Object.fromEntries(request.headers), `${url.pathname}${url.search}`)
+  const {
+    status = 200,
+    headers,
+    body,
+  } = await play(Object.fromEntries(request.headers), `${url.pathname}${url.search}`)
   return new Response(body, { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers } })
 }
 
 const onFetch: Build = ({ cache, clock, options, play }) => {
   const { cacheResponse, invalidates } = fetchCache(cache, { clock })
-  const page = cacheResponse('dashboard', { scope: 'public', ...options })((request: Request) => playFetch(play, request))
+  const page = cacheResponse('dashboard', { scope: 'public', ...options })((request: Request) =>
+    playFetch(play, request),
+  )
   const change = invalidates({ types: ['dashboard'] })(() => Response.json({ ok: true }))
   const handle = getRequestListener(request => (request.method === 'POST' ? change(request) : page(request)))
   return serve((request, response) => void handle(request, response))
@@ -90,7 +105,9 @@ const onFetch: Build = ({ cache, clock, options, play }) => {
 const onHono: Build = ({ cache, clock, options, play }) => {
   const app = new Hono()
   const { cacheResponse, invalidates } = honoCache(cache, { clock, fetch: request => app.fetch(request) })
-  app.get('/page', cacheResponse('dashboard', { scope: 'public', ...options }), context => playFetch(play, context.req.raw))
+  app.get('/page', cacheResponse('dashboard', { scope: 'public', ...options }), context =>
+    playFetch(play, context.req.raw),
+  )
   app.post('/page', invalidates({ types: ['dashboard'] }), context => context.json({ ok: true }))
   const handle = getRequestListener(app.fetch)
   return serve((request, response) => void handle(request, response))
@@ -190,7 +207,8 @@ describe.each(FRAMEWORKS)('%s', (_name, build) => {
     const replies = await Promise.all(herd)
     expect(new Set(replies.map(({ text }) => text))).toEqual(new Set(['run 1']))
     expect(replies.filter(({ line }) => line === 'Palier; fwd=uri-miss; stored')).toHaveLength(1)
-    for (const { line } of replies) expect(line).toMatch(/^Palier; (?:fwd=uri-miss; stored(?:; collapsed)?|hit; ttl=\d+)$/)
+    for (const { line } of replies)
+      expect(line).toMatch(/^Palier; (?:fwd=uri-miss; stored(?:; collapsed)?|hit; ttl=\d+)$/)
     expect(state.runs).toBe(1)
   })
 
@@ -198,8 +216,15 @@ describe.each(FRAMEWORKS)('%s', (_name, build) => {
     const { state, play } = counting()
     const { cache, clock } = memory()
     const site = await build({ cache, clock, options: { vary: ['accept-language'], query: ['a'] }, play })
-    const headers = { 'accept-language': 'de', 'x-forwarded-host': 'evil.example', cookie: 'theme=dark', 'user-agent': 'x' }
-    const reply = await site.ask('/page?b=1&a=2', { headers: { ...headers, 'if-none-match': '"x"', 'accept-encoding': 'br' } })
+    const headers = {
+      'accept-language': 'de',
+      'x-forwarded-host': 'evil.example',
+      cookie: 'theme=dark',
+      'user-agent': 'x',
+    }
+    const reply = await site.ask('/page?b=1&a=2', {
+      headers: { ...headers, 'if-none-match': '"x"', 'accept-encoding': 'br' },
+    })
     expect(reply.cache).toBe('MISS')
     const { host, connection, ...seen } = state.headers
     expect([seen, typeof host, typeof connection]).toEqual([{ 'accept-language': 'de' }, 'string', expect.any(String)])
@@ -272,7 +297,9 @@ describe.each(FRAMEWORKS)('%s', (_name, build) => {
     const head = await site.ask('/page', { method: 'HEAD' })
     expect([head.cache, head.headers['content-length'], head.bytes.length]).toEqual(['HIT', '2000', 0])
     const etag = String(full.headers.etag)
-    const same = await site.ask('/page', { headers: { 'accept-encoding': 'gzip', 'if-none-match': `"other", W/${etag}` } })
+    const same = await site.ask('/page', {
+      headers: { 'accept-encoding': 'gzip', 'if-none-match': `"other", W/${etag}` },
+    })
     expect([same.status, same.headers.etag, same.bytes.length, same.cache]).toEqual([304, etag, 0, 'HIT'])
     expect((await site.ask('/page', { headers: { 'if-none-match': etag } })).status).toBe(200)
     expect(state.runs).toBe(runs)

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Cache } from 'palier'
-import { type RedisServer, startRedis } from '../../../palier/test/support/redis-server.ts'
+import { type RedisServer, type RedisServerOptions, startRedis } from '../../../palier/test/support/redis-server.ts'
 import { createSessionCache, type SessionCacheOptions } from '../../src/index.ts'
 import { type FrameworkName, type Site, type SiteOptions, startSite } from './session-site.ts'
 
@@ -13,14 +13,14 @@ export const BACKENDS: readonly BackendName[] = ['memory', 'filesystem', 'redis'
 export interface Room {
   readonly redis: RedisServer
   readonly dir: string
-  /** A cache that answers; `space` tells the namespace. */
+  /** A cache that answers, and has all the time it needs for that unless told otherwise; `space` is its namespace. */
   open(backend: BackendName, space: string, options?: SessionCacheOptions): Promise<Cache>
   site(framework: FrameworkName, options: SiteOptions): Promise<Site>
   close(): Promise<void>
 }
 
-export async function openRoom(): Promise<Room> {
-  const redis = await startRedis()
+export async function openRoom(options: RedisServerOptions = {}): Promise<Room> {
+  const redis = await startRedis(options)
   const dir = await mkdtemp(join(tmpdir(), 'palier-sessions-'))
   const caches: Cache[] = []
   const sites: Site[] = []
@@ -34,6 +34,7 @@ export async function openRoom(): Promise<Room> {
         redisUrl: redis.url,
         dir,
         logger: false,
+        deadline: '20s',
         ...options,
       })
       caches.push(cache)

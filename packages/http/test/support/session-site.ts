@@ -92,7 +92,7 @@ async function act(path: string, query: URLSearchParams, live: Session, gates: r
     return
   }
   for (const [name, value] of query) if (name !== 'gate') fields[name] = value
-  await gates[Number(query.get('gate'))]?.enter()
+  await gates[Number(query.get('gate') ?? -1)]?.enter()
 }
 
 function fieldsOf(live: object | null | undefined): string {

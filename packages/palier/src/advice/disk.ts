@@ -47,6 +47,19 @@ export async function readDisk(dir: string): Promise<DiskFacts> {
   }
 }
 
+/**
+ * The bytes and the files (inodes) of the disk a directory is on, as budgets for a monitor: `budgets: () =>
+ * diskBudgets('./cache')`. Quotas of single accounts are not seen. Rejects when the disk cannot be asked.
+ */
+export async function diskBudgets(
+  dir: string,
+): Promise<readonly { readonly name: string; readonly used: number; readonly limit: number }[]> {
+  const { freeBytes, totalBytes, freeFiles, totalFiles } = await readDisk(dir)
+  const bytes = { name: `the disk of ${dir}`, used: totalBytes - freeBytes, limit: totalBytes }
+  if (freeFiles === undefined || totalFiles === undefined) return [bytes]
+  return [bytes, { name: `the number of files on the disk of ${dir}`, used: totalFiles - freeFiles, limit: totalFiles }]
+}
+
 export interface DiskBudget {
   readonly maxBytes: number
   readonly maxFiles: number

@@ -29,7 +29,7 @@ export function checkWebhook(value: string | Webhook): Webhook {
   return hook
 }
 
-export function alertText({ namespace, text, detail, until }: Alert): string {
+function alertText({ namespace, text, detail, until }: Alert): string {
   return oneLine(`${namespace}: ${until === undefined ? '' : 'over: '}${text}: ${detail}`)
 }
 

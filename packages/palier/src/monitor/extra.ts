@@ -1,3 +1,4 @@
+import { type Clock, within } from '../clock.ts'
 import { badOption } from '../errors.ts'
 
 /** One number of a metric. Label values come from configuration, never from keys, paths or people. */
@@ -53,7 +54,7 @@ function check({ name, help, type, points }: Metric): void {
 }
 
 /** Labels as one text, whatever their order. */
-export function labelsText(labels: Readonly<Record<string, string>>): string {
+function labelsText(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
@@ -61,19 +62,46 @@ export function labelsOf(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(JSON.parse(text) as [string, string][])
 }
 
-/** Asks every source. Rejects with what one of them failed with, and with PALIER_BAD_OPTION for a metric that is wrong. */
-export async function readExtra(sources: readonly MetricSource[]): Promise<ExtraReading> {
+/** A source that takes longer is passed over this time. */
+const DEADLINE = 5000
+
+function readingOf(metrics: readonly Metric[]): ExtraReading {
   const counters: Record<string, Record<string, number>> = {}
   const gauges: Record<string, Record<string, number>> = {}
   const known: Record<string, Omit<Metric, 'points'>> = {}
-  for (const metrics of await Promise.all(sources.map(async source => source()))) {
-    for (const metric of metrics) {
-      check(metric)
-      const { points, ...what } = metric
-      known[metric.name] = what
-      const series = ((metric.type === 'counter' ? counters : gauges)[metric.name] ??= {})
-      for (const { labels = {}, value } of points) series[labelsText(labels)] = value
-    }
+  for (const metric of metrics) {
+    check(metric)
+    const { points, ...what } = metric
+    known[metric.name] = what
+    const series = ((metric.type === 'counter' ? counters : gauges)[metric.name] ??= {})
+    for (const { labels = {}, value } of points) series[labelsText(labels)] = value
   }
   return { counters, gauges, known }
+}
+
+/**
+ * Gives what asks every source. One that fails, or is too slow, is told to `failed`, and what it said before stays: metrics
+ * are wanted most when something is out. Rejects with PALIER_BAD_OPTION for a metric that is wrong.
+ */
+export function createExtra(
+  sources: readonly MetricSource[],
+  clock: Clock,
+  failed: (error: unknown) => void,
+): () => Promise<ExtraReading> {
+  const said: (readonly Metric[])[] = sources.map(() => [])
+  const late = (): never => {
+    throw new Error(`no answer within ${DEADLINE} ms`)
+  }
+  return async () => {
+    await Promise.all(
+      sources.map(async (source, i) => {
+        try {
+          said[i] = await within<readonly Metric[]>(clock, DEADLINE, async () => source(), late)
+        } catch (error) {
+          failed(error)
+        }
+      }),
+    )
+    return readingOf(said.flat())
+  }
 }

@@ -55,8 +55,8 @@ interface Roster {
 
 /** Longer than a process sleeps on a host that puts it to sleep. */
 const SLIP_TTL = 7 * 86_400_000
-/** A sealed slip is wanted until it is in the roster, and by an owner that wakes up. */
-const SEALED_TTL = 3_600_000
+/** A slip that is in the roster's sum is wanted by an owner that wakes up, and tells it from where to go on. */
+const FOLDED_TTL = 3_600_000
 const ROSTER_TTL = 60 * 86_400_000
 const ROSTER = 'roster'
 
@@ -97,16 +97,16 @@ export function createFleet(cache: MonitoredCache, overdue: number): Fleet {
     isListed = false
   }
 
-  /** Strikes a slip off the roster and adds it there; false when somebody else did. */
-  async function fold(name: string, counts: Counts): Promise<boolean> {
-    let folded = false
+  /** Strikes a sealed slip off the roster and adds it there, if nobody else did. */
+  async function fold(name: string, counts: Counts): Promise<void> {
     await rosters.change(ROSTER, before => {
-      folded = before?.value.members.includes(name) === true
-      if (before === undefined || !folded) return undefined
+      if (before === undefined || !before.value.members.includes(name)) return undefined
       const members = before.value.members.filter(member => member !== name)
       return { value: { members, ended: plus(before.value.ended, counts) }, ttl: ROSTER_TTL }
     })
-    return folded
+    await slips.change(name, before =>
+      before === undefined || before.remaining <= FOLDED_TTL ? undefined : { value: before.value, ttl: FOLDED_TTL },
+    )
   }
 
   async function enlist(name: string): Promise<void> {
@@ -167,7 +167,7 @@ export function createFleet(cache: MonitoredCache, overdue: number): Fleet {
     const slip = await slips.change(name, before =>
       before === undefined || before.value.sealed || !isOverdue(before)
         ? undefined
-        : { value: { ...before.value, sealed: true }, ttl: SEALED_TTL },
+        : { value: { ...before.value, sealed: true }, ttl: SLIP_TTL },
     )
     if (slip === undefined) await fold(name, NO_COUNTS)
     else if (slip.value.sealed) await fold(name, slip.value.sample.counts)
@@ -213,7 +213,7 @@ export function createFleet(cache: MonitoredCache, overdue: number): Fleet {
     await publish(sample, report)
     const name = nameNow()
     const slip = await slips.change(name, before =>
-      before === undefined ? undefined : { value: { ...before.value, sealed: true }, ttl: SEALED_TTL },
+      before === undefined ? undefined : { value: { ...before.value, sealed: true }, ttl: SLIP_TTL },
     )
     if (slip !== undefined) await fold(name, slip.value.sample.counts)
   }

@@ -75,7 +75,7 @@ const LOST_LOOKS = 2
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
-export const seconds = (ms: number): string =>
+const seconds = (ms: number): string =>
   ms < 120_000 ? `${Math.max(0, Math.round(ms / 1000))} s` : `${Math.round(ms / 60_000)} min`
 
 /** How fast the backend usually is, learned while all is well. */

@@ -33,7 +33,7 @@ export interface HistoryView {
 }
 
 /** Fewer reads than this say nothing about a hit rate. */
-export const LEAST_READS = 200
+const LEAST_READS = 200
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

@@ -34,6 +34,8 @@ export interface FleetView extends FleetCounts {
 }
 
 export interface AlertsView {
+  /** When it was looked last, in milliseconds since 1970: nothing is noticed between two looks. Undefined before the first. */
+  readonly lookedAt: number | undefined
   readonly active: readonly Alert[]
   /** What is over, newest first; at most 50. */
   readonly recent: readonly Alert[]
@@ -57,11 +59,11 @@ export type MetricScope = 'process' | 'fleet'
 export interface Monitor {
   /** What this process counted since its cache began. */
   sample(): Sample
-  /** What all processes counted. Never rejects: while the backend is out, of the others it is what was known last. */
+  /** What all processes counted; while the backend is out, of the others it is what was known last. Rejects as `prometheus` does. */
   fleet(): Promise<FleetView>
   /**
    * The metrics in the text format of Prometheus (`text/plain; version=0.0.4`), of all processes unless told otherwise: any
-   * process may be scraped, and counters never go back. Rejects with what a source of `extra` fails with.
+   * process may be scraped, and counters never go back. Rejects with PALIER_BAD_OPTION for a metric of `extra` that is wrong.
    */
   prometheus(options?: { readonly scope?: MetricScope }): Promise<string>
   /** Gives the metrics of this process to a meter of OpenTelemetry. Resolves with what ends that. */
@@ -188,7 +190,11 @@ export function createMonitor<T extends Policies>(cache: Cache<T>, options: Moni
     return familiesOf({ namespace, counts, gauges, state: health.state, processes: processes.length, readable, known })
   }
 
-  const alertsView = (): AlertsView => ({ active: alerts?.active() ?? [], recent: alerts?.recent() ?? [] })
+  const alertsView = (): AlertsView => ({
+    lookedAt: pulse.lookedAt(),
+    active: alerts?.active() ?? [],
+    recent: alerts?.recent() ?? [],
+  })
 
   return {
     sample: pulse.sample,

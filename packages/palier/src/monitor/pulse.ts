@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Status } from '../cache.ts'
+import { within } from '../clock.ts'
+import { PalierError } from '../errors.ts'
 import type { HealthState } from '../events.ts'
 import { oneLine, summaryLine } from '../log.ts'
 import { LATENCY_BOUNDS } from '../stats.ts'
@@ -17,7 +19,7 @@ import {
   type Sample,
   type Timing,
 } from './counts.ts'
-import { type ExtraReading, NO_EXTRA, readExtra } from './extra.ts'
+import { createExtra, type ExtraReading, NO_EXTRA } from './extra.ts'
 import type { Fleet, FleetCounts, ProcessReport } from './fleet.ts'
 import type { Budget, HealthJudge, Judgement, Minute } from './health.ts'
 import type { History } from './history.ts'
@@ -47,10 +49,12 @@ export interface Pulse {
   end(): Promise<void>
   /** What was counted until now, with what the sources said last. */
   sample(): Sample
+  /** When it looked last, in milliseconds since 1970. */
+  lookedAt(): number | undefined
   health(): Judgement & { readonly since: number }
   /** What the sources said last. */
   readonly known: ExtraReading['known']
-  /** Asks the sources anew. Rejects with what one of them failed with. */
+  /** Asks the sources anew. Rejects with PALIER_BAD_OPTION for a metric that is wrong. */
   refresh(): Promise<ExtraReading>
   /** All processes, as of now if the backend can be asked. Never rejects. */
   read(): Promise<FleetCounts>
@@ -61,6 +65,13 @@ const MINUTE = 60_000
 const BEAT = 6
 const IDLE_FLUSH = 10 * MINUTE
 const USUAL_EVERY = 60 * MINUTE
+
+/** What the application is asked may take so long. */
+const SLOWEST = 5000
+
+const late = (): never => {
+  throw new Error(`no answer within ${SLOWEST} ms`)
+}
 
 const NO_TIMING: Timing = { count: 0, total: 0, buckets: [] }
 
@@ -136,9 +147,11 @@ export function createPulse(parts: PulseParts): Pulse {
   const { cache, namespace, settings, sampler, timeline, fleet, history, judge, alerts } = parts
   const { clock, every } = settings
   const voice = createVoice(settings, namespace)
+  const ask = createExtra(settings.extra, clock, error => voice.trouble('a source of metrics', error))
   const recent = createWindow(MINUTE)
   const wide = createWindow(settings.limits?.window ?? MINUTE)
   const bornAt = clock.wall()
+  const config = configOf(cache.status())
   let extra = NO_EXTRA
   let before: Counts | undefined
   let summed = NO_COUNTS
@@ -151,13 +164,14 @@ export function createPulse(parts: PulseParts): Pulse {
   let judgement: Judgement = { state: 'WARMING', reason: 'it just started' }
   let since = bornAt
   let together: FleetCounts | undefined
+  let lookedAt: number | undefined
 
   const sample = (): Sample => sampler.take(extra)
 
   function report(): ProcessReport {
     const status = cache.status()
     const { processName: name, version } = settings
-    const who = { pid: process.pid, host: hostname(), name, version, config: configOf(status), since: bornAt }
+    const who = { pid: process.pid, host: hostname(), name, version, config, since: bornAt }
     return { ...who, ...judgement, backend: status.backend }
   }
 
@@ -167,13 +181,14 @@ export function createPulse(parts: PulseParts): Pulse {
       voice.fine(what)
       return value
     } catch (error) {
-      voice.trouble(what, error)
+      // A cache that was closed is nobody's trouble.
+      if (!(error instanceof PalierError && error.code === 'PALIER_CLOSED')) voice.trouble(what, error)
       return undefined
     }
   }
 
   async function refresh(): Promise<ExtraReading> {
-    extra = await readExtra(settings.extra)
+    extra = await ask()
     return extra
   }
 
@@ -183,7 +198,7 @@ export function createPulse(parts: PulseParts): Pulse {
   /** What is not worth asking at each look. */
   async function everyMinute(now: number, reachable: boolean): Promise<void> {
     minuteAt = now
-    budgets = (await attempt('budgets', settings.budgets)) ?? []
+    budgets = (await attempt('budgets', () => within(clock, SLOWEST, async () => settings.budgets(), late))) ?? []
     together = await read()
     wide.add(now, together.counts)
     if (!reachable) return
@@ -251,7 +266,7 @@ export function createPulse(parts: PulseParts): Pulse {
   return {
     async look() {
       const now = clock.now()
-      await attempt('extra', refresh)
+      await attempt('metrics', refresh)
       const { current, latest } = account(now)
       const status = cache.status()
       const reachable = isReachable(status)
@@ -262,13 +277,15 @@ export function createPulse(parts: PulseParts): Pulse {
       if (reachable) await publish(now, current)
       await alerts?.look({
         now,
-        counts: isMinute ? wide.since(settings.limits?.window ?? MINUTE) : undefined,
+        // A cache that is switched off finds nothing, as it was told to.
+        counts: isMinute && status.enabled ? wide.since(settings.limits?.window ?? MINUTE) : undefined,
         isWarming: judgement.state === 'WARMING',
         up: homesOf(status),
         budgets,
         reason: status.reason,
         reachable,
       })
+      lookedAt = clock.wall()
     },
     async end() {
       const { current } = account(clock.now())
@@ -277,6 +294,7 @@ export function createPulse(parts: PulseParts): Pulse {
       await attempt('fleet', () => fleet.leave(current, report()))
     },
     sample,
+    lookedAt: () => lookedAt,
     get known() {
       return extra.known
     },

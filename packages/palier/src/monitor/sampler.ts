@@ -36,7 +36,7 @@ const NOTHING: TierCounts = {
 }
 
 /** Whether each store can be used, by its name. */
-export function upOf(status: Status): Record<string, number> {
+function upOf(status: Status): Record<string, number> {
   const stores = status.tiers.filter(tier => tier.role !== 'near')
   if (stores.length === 0) return status.enabled && status.backend === 'memory' ? { memory: 1 } : {}
   return Object.fromEntries(stores.map(({ name, state }) => [name, state === 'up' || state === 'suspect' ? 1 : 0]))

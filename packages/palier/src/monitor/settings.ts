@@ -98,6 +98,23 @@ function optional<T>(name: string, value: T | undefined, is: (value: T) => boole
   return value
 }
 
+/** The logger, made so that it never throws: a look must go on, and a logger that fails has nobody to tell. */
+function safeLogger(logger: Logger | false | undefined): Logger | false {
+  if (logger === false) return false
+  const given = logger ?? console
+  if (typeof given.warn !== 'function' || typeof given.info !== 'function') {
+    throw badOption('logger', 'an object with warn and info, or false', logger)
+  }
+  const quietly = (level: 'warn' | 'info', line: string): void => {
+    try {
+      given[level](line)
+    } catch {
+      // See above.
+    }
+  }
+  return { warn: line => quietly('warn', line), info: line => quietly('info', line) }
+}
+
 /** Throws PALIER_BAD_OPTION for an option that is wrong or unknown. */
 export function monitorSettings(options: MonitorOptions): MonitorSettings {
   checkFields('', options, FIELDS)
@@ -111,7 +128,7 @@ export function monitorSettings(options: MonitorOptions): MonitorSettings {
     limits: limitsOf(options.alerts),
     onAlert,
     webhook: webhook === undefined ? undefined : checkWebhook(webhook),
-    logger: logger ?? console,
+    logger: safeLogger(logger),
     extra: optional('extra', extra, all => Array.isArray(all) && all.every(isFunction), 'an array of functions', []),
     budgets: optional('budgets', budgets, isFunction, 'a function', () => []),
     advice: options.advice ?? {},

@@ -106,7 +106,7 @@ describe('four processes on one directory', () => {
     const all = await done
     expect(all.flatMap(({ problems }) => problems)).toEqual([])
     expect(total(all, 'hit')).toBeGreaterThan(20)
-    expect(total(all, 'set')).toBeGreaterThan(200)
+    expect(total(all, 'set')).toBeGreaterThan(50)
     // The test means nothing before the budget was reached.
     expect(worst).toBeGreaterThan(0.8 * BUDGET)
     expect(worst).toBeLessThanOrEqual(1.05 * BUDGET)

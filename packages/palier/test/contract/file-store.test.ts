@@ -10,12 +10,10 @@ afterAll(() => {
   for (const remove of leftovers) remove()
 })
 
-const KEEPING = { evict: false, durable: true }
 const WAYS: readonly (readonly [string, Omit<FileStoreOptions, 'dir'>])[] = [
   ['sync', { io: 'sync' }],
   ['async', { io: 'async' }],
-  ['sync, without eviction and durable', { io: 'sync', ...KEEPING }],
-  ['async, without eviction and durable', { io: 'async', ...KEEPING }],
+  ['durable and without eviction', { io: 'sync', evict: false, durable: true }],
 ]
 
 for (const [name, options] of WAYS) {

@@ -48,7 +48,7 @@ describe('a lock of several processes in a directory', () => {
     const racers = await workers(6, dir)
     const store = fileStore({ dir })
     ends.push(() => store.close())
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 80; round++) {
       const name = `stale-${round % 5}`
       const stale = (await store.locks.acquire(name, 'gone', 1)) ?? 0
       await until('the lock has ended', async () => !(await store.locks.renew(name, 'gone', 1)))
@@ -69,9 +69,8 @@ describe('a lock of several processes in a directory', () => {
       expect(await worker.ask('churn')).toBe('churning')
     }
     await Promise.all(running.map(begin))
-    const end = performance.now() + 15_000
     let kills = 0
-    while (performance.now() < end) {
+    while (kills < 12) {
       const { last, grants } = readLog(log)
       await until('the lock was granted again', () => readLog(log).last > last)
       const owner = /(\d+)\n$/.exec(readFileSync(log, 'utf8'))?.[1]
@@ -87,7 +86,6 @@ describe('a lock of several processes in a directory', () => {
     }
     for (const worker of running) expect(await worker.ask('stop')).toBe('stopped')
     const { grants, pids } = readLog(log)
-    expect(kills).toBeGreaterThan(3)
     expect(pids.size).toBeGreaterThan(6)
     expect(grants).toBeGreaterThan(50)
     const locks = readdirSync(join(dir, 'locks'))

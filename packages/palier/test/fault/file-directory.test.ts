@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLayout } from '../../src/stores/file/layout.ts'
 import { probeDirectory } from '../../src/stores/file/probe.ts'
 import { fileStore } from '../../src/stores/file/store.ts'
+import { compiled } from '../support/compiled.ts'
 import { fileRecord, freshDir, tree, watchedStore } from '../support/file-store.ts'
 
 const LONG = 600_000
@@ -228,8 +229,8 @@ describe('a disk or a process of its own', () => {
   const happens = async (scenario: string): Promise<Record<string, unknown>> => {
     mkdirSync(dir, 0o700)
     const namespaces = isRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount']
-    const script = join(import.meta.dirname, '../support/file-mounts.ts')
-    const command = [process.execPath, '--conditions=source', '--import', 'tsx', script, scenario, dir]
+    const script = await compiled('test/support/file-mounts.ts')
+    const command = [process.execPath, script, scenario, dir]
     // Whoever is root in a user namespace may write everywhere; the user outside needs none to be refused.
     const [file, args] =
       scenario === 'notAllowed' && !isRoot

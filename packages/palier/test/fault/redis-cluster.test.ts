@@ -4,12 +4,12 @@ import { slotOf } from '../../src/stores/redis/keys.ts'
 import { redisStore } from '../../src/stores/redis/store.ts'
 import { openOwned, OWN_CLIENTS, outcome } from '../support/redis-owned.ts'
 import {
-  type Ahead,
   answers,
   lendCluster,
+  type Prepared,
+  prepare,
   type RedisCluster,
   type RedisServer,
-  startAhead,
   startCluster,
   until,
   whole,
@@ -21,45 +21,30 @@ const recordOf = (key: string): Buffer =>
     Buffer.from('x'),
   )
 
-/** The clusters of one suite, for `broken` cases that each need a new one with replicas. */
-interface Room {
-  /** To be run after the case, the last one first. */
-  readonly ends: (() => unknown)[]
-  withReplicas(): Promise<RedisCluster>
-  /** Three primaries, shared by the cases and empty. */
-  plain(): Promise<RedisCluster>
+const ends: (() => unknown)[] = []
+/** For the cases that break one: there are six. */
+let fresh: Prepared<RedisCluster>
+let shared: RedisCluster
+beforeAll(async () => {
+  shared = await startCluster(3)
+  fresh = await prepare(6, () => startCluster(3, { replicas: true }))
+})
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+afterAll(() => Promise.all([fresh, shared].map(each => each.stop())))
+
+function withReplicas(): RedisCluster {
+  const cluster = fresh.next()
+  ends.push(() => cluster.stop())
+  return cluster
 }
 
-/** The suites run side by side, for each of them mostly waits; so each has a room of its own. */
-function createRoom(broken: number): Room {
-  const ends: (() => unknown)[] = []
-  let ahead: Ahead<RedisCluster> | undefined
-  let shared: Ahead<RedisCluster> | undefined
-  let cluster: RedisCluster | undefined
-  beforeAll(() => {
-    ahead = startAhead(broken, () => startCluster(3, { replicas: true }))
-    shared = startAhead(1, () => startCluster(3))
-  })
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end()
-  })
-  afterAll(() => Promise.all([ahead?.stop(), shared?.stop()]))
-  return {
-    ends,
-    async withReplicas() {
-      const fresh = await ahead?.next()
-      if (fresh === undefined) throw new Error('no suite has begun')
-      ends.push(() => fresh.stop())
-      return fresh
-    },
-    async plain() {
-      cluster ??= await shared?.next()
-      if (cluster === undefined) throw new Error('no suite has begun')
-      await whole(cluster)
-      for (const node of cluster.nodes) await node.ask('FLUSHALL')
-      return cluster
-    },
-  }
+/** Three primaries, empty. */
+async function plain(): Promise<RedisCluster> {
+  await whole(shared)
+  for (const node of shared.nodes) await node.ask('FLUSHALL')
+  return shared
 }
 
 const nodeAt = (cluster: RedisCluster, index: number): RedisServer => {
@@ -73,11 +58,9 @@ const SETTLED = 1000
 const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
 
 for (const client of OWN_CLIENTS) {
-  describe.concurrent(`a cluster, through ${client}`, () => {
-    const { ends, withReplicas, plain } = createRoom(2)
-
-    test.sequential('a primary that is killed is followed by its replica: bounded calls, told losses, new identity', async () => {
-      const cluster = await withReplicas()
+  describe(`a cluster, through ${client}`, () => {
+    test('a primary that is killed is followed by its replica: bounded calls, told losses, new identity', async () => {
+      const cluster = withReplicas()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -105,8 +88,8 @@ for (const client of OWN_CLIENTS) {
       expect(keys.sort()).toEqual([...KEYS].sort())
     })
 
-    test.sequential('a replica that takes over while every connection stays open is followed, and told before it answers', async () => {
-      const cluster = await withReplicas()
+    test('a replica that takes over while every connection stays open is followed, and told before it answers', async () => {
+      const cluster = withReplicas()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -127,7 +110,7 @@ for (const client of OWN_CLIENTS) {
       expect(await nodeAt(cluster, 3).ask(`EXISTS palier:{${key}}`)).toBe(':1')
     })
 
-    test.sequential('a primary that restarts is found again, with another identity', async () => {
+    test('a primary that restarts is found again, with another identity', async () => {
       const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 1).url })
       ends.push(() => owned.close())
@@ -145,7 +128,7 @@ for (const client of OWN_CLIENTS) {
       expect(await owned.store.identity()).not.toBe(identity)
     })
 
-    test.sequential('a frozen primary costs the deadline for its keys only, and is used again', async () => {
+    test('a frozen primary costs the deadline for its keys only, and is used again', async () => {
       const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
@@ -164,7 +147,7 @@ for (const client of OWN_CLIENTS) {
       )
     })
 
-    test.sequential('a slot that moves, and one that is moving, are seen by nobody but the identity', async () => {
+    test('a slot that moves, and one that is moving, are seen by nobody but the identity', async () => {
       const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
@@ -206,7 +189,7 @@ for (const client of OWN_CLIENTS) {
       expect(owned.losses).toEqual([])
     })
 
-    test.sequential('no text of a key chooses its slot', async () => {
+    test('no text of a key chooses its slot', async () => {
       const cluster = await plain()
       const owned = openOwned(client, { url: nodeAt(cluster, 0).url })
       ends.push(() => owned.close())
@@ -221,12 +204,10 @@ for (const client of OWN_CLIENTS) {
   })
 }
 
-describe.concurrent('a borrowed client of a cluster', () => {
-  const { ends, withReplicas } = createRoom(2)
-
+describe('a borrowed client of a cluster', () => {
   for (const kind of ['ioredis', 'redis'] as const) {
-    test.sequential(`of ${kind} tells that a node is gone, and is used again after the failover`, async () => {
-      const cluster = await withReplicas()
+    test(`of ${kind} tells that a node is gone, and is used again after the failover`, async () => {
+      const cluster = withReplicas()
       const lent = await lendCluster(kind, cluster)
       ends.push(() => lent.end())
       const store = redisStore({ client: lent.client })

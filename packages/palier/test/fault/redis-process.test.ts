@@ -1,20 +1,19 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
+import { compiled } from '../support/compiled.ts'
 import { OWN_CLIENTS } from '../support/redis-owned.ts'
 import { startProxy } from '../support/proxy.ts'
 import { freePort, startCluster, startRedis, until } from '../support/redis-server.ts'
-
-const WORKER = new URL('../support/redis-worker.ts', import.meta.url)
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-function start(client: string, urls: readonly string[]): ChildProcess {
-  const execArgv = ['--conditions=source', '--unhandled-rejections=strict', '--import', 'tsx']
-  const child = fork(WORKER, [client, ...urls], { execArgv })
+async function start(client: string, urls: readonly string[]): Promise<ChildProcess> {
+  const script = await compiled('test/support/redis-worker.ts')
+  const child = fork(script, [client, ...urls], { execArgv: ['--unhandled-rejections=strict'] })
   ends.push(() => child.kill('SIGKILL'))
   return child
 }
@@ -31,7 +30,7 @@ for (const client of OWN_CLIENTS) {
       const [first] = cluster.nodes
       const nowhere = await freePort()
       const urls = [proxy.url, server.url, first?.url ?? '', `redis://nobody:wrong@127.0.0.1:${server.port}`]
-      const child = start(client, [...urls, `redis://127.0.0.1:${nowhere}`])
+      const child = await start(client, [...urls, `redis://127.0.0.1:${nowhere}`])
       let exit: number | null | undefined
       const exited = once(child, 'exit').then(([code]) => {
         exit = code as number | null

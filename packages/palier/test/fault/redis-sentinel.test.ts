@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis'
 import { createSentinel } from 'redis'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { encodeRecord } from '../../src/record.ts'
 import { probeRedis, redisStore } from '../../src/stores/redis/store.ts'
 import { openOwned, OWN_CLIENTS, outcome } from '../support/redis-owned.ts'
-import { answers, type RedisSentinels, startSentinels, until } from '../support/redis-server.ts'
+import { answers, type Prepared, prepare, type RedisSentinels, startSentinels, until } from '../support/redis-server.ts'
 
 const recordOf = (key: string): Buffer =>
   encodeRecord(
@@ -13,12 +13,19 @@ const recordOf = (key: string): Buffer =>
   )
 
 const ends: (() => unknown)[] = []
+/** For seven cases without passwords, and two with. */
+let open: Prepared<RedisSentinels>
+let locked: Prepared<RedisSentinels>
+beforeAll(async () => {
+  open = await prepare(7, startSentinels)
+  locked = await prepare(2, () => startSentinels({ password: 'for-servers', sentinelPassword: 'for-sentinels' }))
+})
+afterAll(() => Promise.all([open, locked].map(each => each.stop())))
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-async function start(options?: Parameters<typeof startSentinels>[0]): Promise<RedisSentinels> {
-  const sentinels = await startSentinels(options)
+function start(sentinels: RedisSentinels = open.next()): RedisSentinels {
   ends.push(() => sentinels.stop())
   return sentinels
 }
@@ -29,7 +36,7 @@ const SETTLED = 1000
 for (const client of OWN_CLIENTS) {
   describe(`sentinels, through ${client}`, () => {
     test('a primary that is killed under load is followed by another one: bounded calls, told losses, new identity', async () => {
-      const sentinels = await start()
+      const sentinels = start()
       const owned = openOwned(client, { url: sentinels.url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -64,7 +71,7 @@ for (const client of OWN_CLIENTS) {
     })
 
     test('a primary that was replaced but lives is left although its connections stay open', async () => {
-      const sentinels = await start()
+      const sentinels = start()
       const owned = openOwned(client, { url: sentinels.url })
       ends.push(() => owned.close())
       await answers(owned.store)
@@ -80,7 +87,7 @@ for (const client of OWN_CLIENTS) {
     })
 
     test('passwords of the servers and of the sentinels are told apart, and dead sentinels are passed over', async () => {
-      const sentinels = await start({ password: 'for-servers', sentinelPassword: 'for-sentinels', replicas: 1 })
+      const sentinels = start(locked.next())
       await sentinels.sentinels[0]?.kill()
       sentinels.sentinels[1]?.pause()
       const nodes = sentinels.sentinels.map(({ host, port }) => ({ host, port }))
@@ -99,7 +106,7 @@ for (const client of OWN_CLIENTS) {
 
 describe('the URL of sentinels', () => {
   test('is all a store and the probe need', async () => {
-    const sentinels = await start({ password: 'p/w:@' })
+    const sentinels = start(await startSentinels({ password: 'p/w:@' }))
     expect(await probeRedis({ url: sentinels.url }, 2000)).toMatchObject({ ok: true, mode: 'sentinel' })
     const store = redisStore({ url: sentinels.url })
     ends.push(() => store.close())
@@ -111,7 +118,7 @@ describe('the URL of sentinels', () => {
   })
 
   test('with a name nobody knows is told so', async () => {
-    const sentinels = await start()
+    const sentinels = start()
     const url = sentinels.url.replace(/main$/, 'other')
     expect(await probeRedis({ url }, 2000)).toMatchObject({ ok: false, why: expect.stringContaining('this name') })
     const store = redisStore({ url })
@@ -128,7 +135,7 @@ describe('the URL of sentinels', () => {
 describe('a borrowed client of sentinels', () => {
   for (const kind of ['ioredis', 'redis'] as const) {
     test(`of ${kind} is used, tells of a failover, and is used again`, async () => {
-      const sentinels = await start()
+      const sentinels = start()
       const nodes = sentinels.sentinels.map(({ host, port }) => ({ host, port }))
       const client =
         kind === 'ioredis'

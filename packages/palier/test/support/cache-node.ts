@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { CacheOptions, Receipt, Status } from '../../src/index.ts'
+import { compiled } from './compiled.ts'
 
 /** What a process with one cache is asked; `args` are those of the verb. */
 export interface NodeRequest {
@@ -60,11 +61,10 @@ export interface CacheNode {
   stop(): Promise<void>
 }
 
-const CHILD = new URL('./cache-node-child.ts', import.meta.url)
-
 export async function startNode(setup: NodeSetup): Promise<CacheNode> {
-  const child: ChildProcess = fork(CHILD, [JSON.stringify(setup)], {
-    execArgv: ['--conditions=source', '--import', 'tsx'],
+  const script = await compiled('test/support/cache-node-child.ts')
+  const child: ChildProcess = fork(script, [JSON.stringify(setup)], {
+    execArgv: [],
     env: { ...process.env, ...setup.env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })

@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { run } from '../../src/cli/run.ts'
+import { compiled } from './compiled.ts'
 import { until } from './redis-server.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 export interface CliResult {
   readonly code: number | null
@@ -49,7 +47,7 @@ export async function palierProcess(
   args: readonly string[],
   { env = {}, cwd, interruptWhen }: CliProcessOptions = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+  const child = spawn(process.execPath, [await compiled('src/cli/main.ts'), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),

@@ -108,9 +108,10 @@ export interface Play {
   readonly free: Actor
   /**
    * Runs the parts together: the first until its `turns[0]`-th call, then the next until its `turns[1]`-th, and so on
-   * in a circle; when the turns are used up each goes on to its end, in their order.
+   * in a circle; when the turns are used up each goes on to its end, in their order. Says of each turn whether the
+   * part came to its end in it, or before: then a longer turn would be the same.
    */
-  run(parts: readonly ((actor: Actor) => Promise<void>)[], turns: readonly number[]): Promise<void>
+  run(parts: readonly ((actor: Actor) => Promise<void>)[], turns: readonly number[]): Promise<readonly boolean[]>
 }
 
 const settled = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))
@@ -140,22 +141,15 @@ export function createPlay(dir: string, key: string): Play {
         }
       }
       await settled()
+      const ended: boolean[] = []
       for (const [i, calls] of turns.entries()) {
         const gate = gates[i % gates.length]
         if (gate !== undefined) await advance(gate, calls)
+        ended.push(gate?.done ?? true)
       }
       for (const gate of gates) await advance(gate, Number.POSITIVE_INFINITY)
       await Promise.all(ends)
+      return ended
     },
   }
-}
-
-/** All lists with a number from 0 up to each of `limits`. */
-export function* schedules(limits: readonly number[]): Generator<readonly number[]> {
-  const [limit, ...others] = limits
-  if (limit === undefined) {
-    yield []
-    return
-  }
-  for (let n = 0; n <= limit; n++) for (const rest of schedules(others)) yield [n, ...rest]
 }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { encodeRecord } from '../../src/record.ts'
 import { type FileEvent, type FileStoreOptions, fileStore } from '../../src/stores/file/store.ts'
 import type { SharedStore } from '../../src/store.ts'
+import { compiled } from './compiled.ts'
 
 /** A fresh directory under the system's temporary one, and what removes it. */
 export function freshDir(): { readonly dir: string; remove(): void } {
@@ -79,8 +80,8 @@ export async function startWorker(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Worker> {
-  const file = join(import.meta.dirname, script)
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', file, ...args], {
+  const file = await compiled(`test/support/${script}`)
+  const child = spawn(process.execPath, [file, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   })

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { join } from 'node:path'
+import { compiled } from './compiled.ts'
 
 /*
  * A network of one process and its children: a network namespace with a loopback of its own, in which every port is free
@@ -22,10 +22,14 @@ export interface ScriptOptions {
 }
 
 /** Runs a script of `test/support` in a process of its own, to its end. */
-export function runScript(name: string, args: readonly string[], options: ScriptOptions = {}): Promise<ScriptEnd> {
+export async function runScript(
+  name: string,
+  args: readonly string[],
+  options: ScriptOptions = {},
+): Promise<ScriptEnd> {
   const { nodeArgs = [], namespaces = [], timeout = 60_000 } = options
-  const script = join(import.meta.dirname, `${name}.ts`)
-  const node = [process.execPath, ...nodeArgs, '--conditions=source', '--import', 'tsx', script, ...args]
+  const script = await compiled(`test/support/${name}.ts`)
+  const node = [process.execPath, ...nodeArgs, script, ...args]
   /** Root needs only the namespaces; anybody else a user namespace too. */
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
   const [file = '', ...rest] =

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { type CacheOptions, createCache } from '../../src/index.ts'
 
 /*
- * A process that runs jobs once. `once-worker.ts OPTIONS LOG SKEW` prints `ready`; its wall clock is wrong by SKEW
+ * A process that runs jobs once and changes documents. `once-worker.ts OPTIONS LOG SKEW` prints `ready`; its wall clock is wrong by SKEW
  * milliseconds. Each line on its input is a command, and each answer a line. A run writes its fence, its occurrence and
  * its process into LOG, in one write, so the lines of all processes have one order.
  */
@@ -39,6 +39,14 @@ async function answer(command: string, name: string, from: number, count: number
         const run = (): Promise<never> => new Promise(() => resolve('holding'))
         cache.once(name, from, run, { ttl: '1s' }).then(({ ran }) => resolve(String(ran)), String)
       })
+    // Changes a document and is stopped in between: it has the lease, and decides.
+    case 'freeze': {
+      const now = await cache.documents<string>('notes').change(name, () => {
+        process.kill(process.pid, 'SIGSTOP')
+        return { value: 'late', ttl: 3_600_000 }
+      })
+      return String(now?.value)
+    }
     default:
       return `unknown command ${command}`
   }

@@ -266,41 +266,41 @@ async function startAll(options: readonly RedisServerOptions[]): Promise<RedisSe
   const failed = started.find(each => each.status === 'rejected')
   if (failed === undefined) return servers
   await Promise.all(servers.map(server => server.stop()))
-  throw failed.reason
+  throw new Error('a server could not be started', { cause: failed.reason })
 }
 
-/** Things of one kind, each of them started while the one before is in use, since starting is mostly waiting. */
-export interface Ahead<T> {
-  next(): Promise<T>
-  /** Stops what was started, asked for or not. */
+/** Some at a time of what takes long to start, mostly waiting, and is handed out one by one. */
+export interface Prepared<T> {
+  next(): T
+  /** Stops all, handed out or not. */
   stop(): Promise<void>
 }
 
-/** The first one is begun at once; in all at most `count` are. */
-export function startAhead<T extends { stop(): Promise<void> }>(count: number, start: () => Promise<T>): Ahead<T> {
-  const begun: Promise<T>[] = []
-  const begin = (): void => {
-    if (begun.length === count) return
-    const one = start()
-    // Told to whoever asks for it.
-    one.catch(() => undefined)
-    begun.push(one)
-  }
+export async function prepare<T extends { stop(): Promise<void> }>(
+  count: number,
+  start: () => Promise<T>,
+): Promise<Prepared<T>> {
+  const ready: T[] = []
   let given = 0
-  begin()
+  const stop = async (): Promise<void> => {
+    await Promise.all(ready.map(one => one.stop()))
+  }
+  // All together would take the machine from the tests that run beside.
+  while (ready.length < count) {
+    const begun = await Promise.allSettled(Array.from({ length: Math.min(3, count - ready.length) }, start))
+    ready.push(...begun.flatMap(each => (each.status === 'fulfilled' ? [each.value] : [])))
+    const failed = begun.find(each => each.status === 'rejected')
+    if (failed === undefined) continue
+    await stop()
+    throw new Error('a server could not be started', { cause: failed.reason })
+  }
   return {
-    async next() {
-      const one = begun[given++]
+    next() {
+      const one = ready[given++]
       if (one === undefined) throw new Error(`more than ${count} were asked for`)
-      // Not at the same time, so that the machine is free for it.
-      await one
-      begin()
       return one
     },
-    async stop() {
-      const started = await Promise.allSettled(begun)
-      await Promise.all(started.map(each => (each.status === 'fulfilled' ? each.value.stop() : undefined)))
-    },
+    stop,
   }
 }
 

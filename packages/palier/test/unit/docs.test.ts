@@ -8,7 +8,10 @@ const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '../../../..')
 // Inside the package, so that `palier` resolves as it does for a reader; under a name that is ignored.
 const scratch = join(here, '../.cache/docs')
-const PAGES = ['README.md', 'packages/palier/README.md', 'docs/guide.md', 'docs/locks-and-limits.md']
+const PAGES = [
+  ...['README.md', 'packages/palier/README.md', 'packages/http/README.md', 'packages/console/README.md'],
+  ...['docs/guide.md', 'docs/locks-and-limits.md', 'docs/http.md', 'docs/sessions.md', 'docs/management.md'],
+]
 
 /** What the pages take for granted: the reader's own functions. */
 const ASSUMED = `
@@ -18,19 +21,26 @@ declare function loadUser(id: string, signal: AbortSignal): Promise<User>
 declare function loadProfile(id: string): Promise<{ name: string }>
 declare function loadProduct(id: string): Promise<{ id: string }>
 declare function searchProducts(text: string, options: { page: number }): Promise<string[]>
+declare function listKpis(): Kpis
+declare function addContact(): { id: string }
+declare function userOf(request: object): string | undefined
+declare function profileOf(user: string | undefined): { name: string }
+declare function roleOfSession(request: Request): 'admin' | 'operator' | 'viewer' | null
+declare function logIn(request: object, response: object): void
+declare function computeAndStoreTheDashboard(): Promise<void>
 declare const userId: string
 declare const id: string
 export {}
 `
 
 function snippet(code: string): string {
-  const parts = [code.includes("from 'palier'") ? '' : "import { cacheType, createCache } from 'palier'\n"]
+  const imported = /import \{([^}]*)\} from 'palier'/.exec(code)?.[1] ?? ''
+  const missing = ['cacheType', 'createCache'].filter(name => !imported.includes(name))
+  const parts = [`import { ${missing.join(', ')} } from 'palier'\n`]
   if (!code.includes('interface User')) parts.push('interface User { id: string; orgId: string }\n')
   if (!code.includes('const cache =')) parts.push('declare const cache: ReturnType<typeof createCache>\n')
-  return `${parts.join('')}${ASSUMED}${code}\nvoid [cacheType, createCache]\n`.replace(
-    /import \{ createCache \} from 'palier'/,
-    "import { cacheType, createCache } from 'palier'",
-  )
+  if (!code.includes('const app =')) parts.push("declare const app: import('express').Express\n")
+  return `${parts.join('')}${ASSUMED}${code}`
 }
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -50,7 +60,7 @@ describe('the documentation', () => {
     const tsc = join(root, 'node_modules/.bin/tsc')
     const { stdout } = spawnSync(tsc, ['-p', scratch, '--noEmit'], { encoding: 'utf8' })
     expect(stdout).toBe('')
-  })
+  }, 60_000)
 
   test('links only to pages that exist', () => {
     const pages = [

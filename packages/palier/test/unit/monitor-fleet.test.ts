@@ -9,6 +9,7 @@ import {
 } from '../../src/index.ts'
 import { type FaultyStore, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
 import { until } from '../support/caches.ts'
+import { together } from '../support/passing.ts'
 import { lintMetrics, metric, parseMetrics } from '../support/prometheus.ts'
 
 const open: { close(): Promise<void> }[] = []
@@ -43,14 +44,6 @@ function fleet(size: number, options: MonitorOptions = {}): { clock: ManualClock
 async function read(node: Node | undefined, times: number): Promise<void> {
   await node?.cache.ready()
   for (let i = 0; i < times; i++) await node?.cache.get(`none ${i}`)
-}
-
-/** Lets time pass while it goes on: those who meet at one document rest between their tries. */
-async function together(clock: ManualClock, work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
-  let isOver = false
-  const all = Promise.all(work).finally(() => (isOver = true))
-  while (!isOver) await clock.advance(5)
-  await all
 }
 
 const missesSeenBy = async (node: Node | undefined): Promise<number> => {
@@ -100,15 +93,28 @@ describe('a fleet', () => {
     for (const node of nodes) await node.monitor.tick()
     // c is silent from here on; the others notice at the same time.
     await clock.advance(4 * MINUTE)
-    await together(clock, [a?.monitor.tick(), b?.monitor.tick()])
-    await together(clock, [missesSeenBy(a), missesSeenBy(b), missesSeenBy(a)])
+    await together(
+      clock,
+      () => a?.monitor.tick(),
+      () => b?.monitor.tick(),
+    )
+    await together(
+      clock,
+      () => missesSeenBy(a),
+      () => missesSeenBy(b),
+      () => missesSeenBy(a),
+    )
     for (const node of [a, b]) {
       expect(await missesSeenBy(node)).toBe(23)
       expect((await node?.monitor.fleet())?.processes).toHaveLength(2)
     }
     // Nothing is lost when all that is left of it has expired.
     await clock.advance(2 * 86_400_000)
-    await together(clock, [a?.monitor.tick(), b?.monitor.tick()])
+    await together(
+      clock,
+      () => a?.monitor.tick(),
+      () => b?.monitor.tick(),
+    )
     expect(await missesSeenBy(a)).toBe(23)
   })
 
@@ -158,6 +164,8 @@ describe('a fleet', () => {
     const families = parseMetrics((await a?.monitor.prometheus()) ?? '')
     expect(metric(families, 'palier_fleet_readable')).toBe(0)
     expect(metric(families, 'palier_backend_up')).toBe(0)
+    expect(metric(families, 'palier_backend_switches_total', { from: 'memory', to: 'memory' })).toBe(1)
+    expect(metric(families, 'palier_cache_errors_total')).toBeGreaterThan(0)
     expect(metric(families, 'palier_cache_requests_total', { result: 'miss' })).toBeGreaterThan(12)
     a?.store.heal()
   })

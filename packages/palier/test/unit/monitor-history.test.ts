@@ -7,7 +7,11 @@ import {
   memoryStore,
   type Monitor,
 } from '../../src/index.ts'
+import type { Clock } from '../../src/clock.ts'
+import { NO_COUNTS } from '../../src/monitor/counts.ts'
+import { createHistory } from '../../src/monitor/history.ts'
 import { type FaultyStore, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
+import { together } from '../support/passing.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -48,20 +52,16 @@ async function reads(node: Node | undefined, hits: number, misses: number): Prom
 const busy = (buckets: readonly HistoryBucket[] | undefined): readonly HistoryBucket[] =>
   (buckets ?? []).filter(one => one.reads > 0)
 
-/** Lets time pass while it goes on: those who meet at one document rest between their tries. */
-async function together(clock: ManualClock, work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
-  let isOver = false
-  const all = Promise.all(work).finally(() => (isOver = true))
-  while (!isOver) await clock.advance(5)
-  await all
-}
-
 test('what several processes did is in one bucket, with a rate only where there are enough reads', async () => {
   const { all, clock } = nodes(2)
   const [a, b] = all
   await reads(a, 150, 30)
   await reads(b, 0, 19)
-  await together(clock, [a?.monitor.tick(), b?.monitor.tick()])
+  await together(
+    clock,
+    () => a?.monitor.tick(),
+    () => b?.monitor.tick(),
+  )
   const few = busy((await a?.monitor.history('minutes'))?.buckets)
   expect(few).toMatchObject([{ reads: 199, hits: 150, misses: 49, known: true, rate: undefined }])
   await reads(b, 0, 1)
@@ -144,34 +144,68 @@ test('what the backend did not take is brought later, in its own minute', async 
   a?.store.heal()
   await a?.monitor.tick()
   await a?.monitor.close()
-  const again = nodes(0)
-  expect(again.all).toEqual([])
   const { buckets = [] } = (await a?.monitor.history('minutes')) ?? {}
   expect(buckets.at(-6)).toMatchObject({ hits: 10 })
   expect(buckets.at(-1)).toMatchObject({ known: true, reads: 0 })
 })
 
+/** Time that goes by in leaps, and in which no timer is due: years would be made of a timer a second. */
+function leaping(): { clock: Clock; leap(ms: number): void } {
+  let passed = 1000
+  const never = () => () => undefined
+  const clock = { now: () => passed, wall: () => Date.UTC(2030, 0, 1) + passed, after: never, hold: never }
+  return { clock, leap: ms => void (passed += ms) }
+}
+
 test('old minutes go, and years of work take bounded room', async () => {
-  const { all, clock } = nodes(1)
-  const [a] = all
+  const { clock, leap } = leaping()
+  const cache = createCache({ namespace: 'shop', store: memoryStore({ clock }), clock, logger: false })
+  open.push(cache)
+  await cache.ready()
+  const history = createHistory(cache, clock)
+  const load = { count: 0, total: 0, buckets: [] }
+  const some = { stale: 0, loads: 0, loadErrors: 0, sets: 0, deletes: 0, errors: 0, load }
+  const misses = { absent: 0, expired: 0, invalidated: 0, damaged: 0, store: 0, disabled: 0, forced: 0 }
   const used = async (): Promise<number> => {
     let bytes = 0
-    for await (const page of a?.cache.documents<unknown>('monitor.history').all() ?? []) {
+    for await (const page of cache.documents<unknown>('monitor.history').all()) {
       for (const one of page) bytes += JSON.stringify(one.value).length
     }
     return bytes
   }
   const live = async (days: number): Promise<void> => {
-    for (let i = 0; i < days; i++) {
-      await reads(a, 3, 0)
-      await a?.monitor.tick()
-      await clock.advance(DAY)
+    for (let i = 0; i < days * 2; i++) {
+      history.add({ ...NO_COUNTS, types: { user: { ...some, hits: 3, misses } } })
+      leap(12 * HOUR)
+      if (i % 4 === 3) await history.flush()
     }
   }
-  await live(440)
+  await live(430)
   const bytes = await used()
-  await live(120)
-  expect(Math.abs((await used()) - bytes)).toBeLessThan(bytes / 5)
-  const { buckets = [] } = (await a?.monitor.history('days')) ?? {}
-  expect(buckets.filter(one => one.hits === 3)).toHaveLength(399)
-}, 60_000)
+  await live(170)
+  expect(Math.abs((await used()) - bytes)).toBeLessThan(bytes / 10)
+  const { buckets } = await history.view('days', 'user')
+  expect(buckets.filter(one => one.hits === 6)).toHaveLength(399)
+  const { buckets: hours } = await history.view('hours', undefined)
+  expect(hours.filter(one => one.hits === 3)).toHaveLength(30 * 2 - 1)
+})
+
+test('what is usual at this hour is the median of the week before', async () => {
+  const { clock, leap } = leaping()
+  const cache = createCache({ namespace: 'shop', store: memoryStore({ clock }), clock, logger: false })
+  open.push(cache)
+  await cache.ready()
+  const history = createHistory(cache, clock)
+  const load = { count: 0, total: 0, buckets: [] }
+  const some = { stale: 0, loads: 0, loadErrors: 0, sets: 0, deletes: 0, errors: 0, load }
+  const misses = { expired: 0, invalidated: 0, damaged: 0, store: 0, disabled: 0, forced: 0 }
+  expect(await history.usual()).toBeUndefined()
+  // The fourth of them has too few reads to count.
+  for (const hits of [900, 100, 800, 20, 700, 600]) {
+    const absent = hits === 20 ? 0 : 1000 - hits
+    history.add({ ...NO_COUNTS, types: { user: { ...some, hits, misses: { ...misses, absent } } } })
+    await history.flush()
+    leap(DAY)
+  }
+  expect(await history.usual()).toBe(70)
+})

@@ -13,26 +13,36 @@ export const ADAPTERS: readonly (readonly [string, (site: Site) => Promise<Runni
   ['front', startFront],
 ]
 
-/** The same cases on every adapter, each with one site that is emptied before each case. */
+export interface Sites {
+  readonly site: Running
+  /** The same site without a cache. */
+  readonly twin: Running
+}
+
+/** The same cases on every adapter, each with sites that are as new before each case. */
 export function onEveryAdapter(
   make: () => Site,
-  cases: (running: () => Running, adapter: string) => void,
+  cases: (sites: () => Sites, adapter: string) => void,
   only: (adapter: string) => boolean = () => true,
 ): void {
   describe.each(ADAPTERS.filter(([name]) => only(name)))('%s', (name, start) => {
-    let running: Running | undefined
-    const current = (): Running => {
-      if (running === undefined) throw new Error('the site has not started')
-      return running
+    const started: Running[] = []
+    const sites = (): Sites => {
+      const [site, twin] = started
+      if (site === undefined || twin === undefined) throw new Error('the sites have not started')
+      return { site, twin }
     }
     beforeAll(async () => {
-      running = await start(make())
+      const site = make()
+      started.push(await start(site), await start({ ...site, cache: { ...site.cache, enabled: false } }))
     })
     beforeEach(async () => {
-      await current().clear()
-      for (const user of EVERYBODY) current().logins.set(user.secret, user)
+      await sites().site.clear()
+      for (const { logins } of started) for (const user of EVERYBODY) logins.set(user.secret, user)
     })
-    afterAll(() => running?.close())
-    cases(current, name)
+    afterAll(async () => {
+      for (const one of started) await one.close()
+    })
+    cases(sites, name)
   })
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import express5 from 'express'
 import { type CacheResponseOptions, expressCache, type NodeRequest, nodeCache } from '../../../src/index.ts'
 import { type Base, baseOf, optionsOf, serverOf, typeOf } from './base.ts'
-import { type Page, type Reply, type Running, type Seen, type Site, type User, whoIs } from './site.ts'
+import { grouped, type Page, type Reply, type Running, type Seen, type Site, type User, whoIs } from './site.ts'
 
 const load = createRequire(import.meta.url)
 const express4 = load('express4') as typeof express5
@@ -17,18 +17,17 @@ function seenOf(request: Known, response: express5.Response): Seen {
     target: () => request.originalUrl,
     headers: () => request.headers,
     views: () => ({
-      raw: request.rawHeaders.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)),
+      raw: grouped(request.rawHeaders),
       distinct: request.headersDistinct,
       hostname: request.hostname,
       protocol: request.protocol,
       subdomains: request.subdomains,
-      ips: request.ips,
       type: request.get('x-custom'),
       viaResponse: response.req.headers,
     }),
     query: () => request.query,
     derived: () => [request.cookies, request.signedCookies, request.session, request.user],
-    address: () => [request.ip, request.socket.remoteAddress],
+    address: () => [request.ip, request.ips, request.socket.remoteAddress],
     user: () => request.user,
   }
 }

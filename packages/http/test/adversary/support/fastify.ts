@@ -3,7 +3,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { fastifyCache } from '../../../src/index.ts'
 import { baseOf, optionsOf, typeOf } from './base.ts'
 import { writeRaw } from './express.ts'
-import { type Page, type Reply, type Running, type Seen, type Site, type User, whoIs } from './site.ts'
+import { grouped, type Page, type Reply, type Running, type Seen, type Site, type User, whoIs } from './site.ts'
 
 interface Known extends Omit<FastifyRequest, 'session'> {
   user: User | undefined
@@ -16,17 +16,16 @@ function seenOf(request: Known): Seen {
     target: () => request.originalUrl,
     headers: () => request.headers,
     views: () => ({
-      raw: request.raw.rawHeaders.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)),
+      raw: grouped(request.raw.rawHeaders),
       distinct: request.raw.headersDistinct,
       inner: request.raw.headers,
       host: request.host,
       hostname: request.hostname,
       protocol: request.protocol,
-      ips: request.ips,
     }),
     query: () => request.query,
     derived: () => [request.cookies, request.session, request.user],
-    address: () => [request.ip, request.raw.socket.remoteAddress],
+    address: () => [request.ip, request.ips, request.raw.socket.remoteAddress],
     user: () => request.user,
   }
 }

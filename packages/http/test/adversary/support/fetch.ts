@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Context as HonoContext, Hono } from 'hono'
 import { fetchCache, honoCache } from '../../../src/index.ts'
 import { baseOf, optionsOf, serverOf, typeOf } from './base.ts'
-import { type Page, type Reply, type Running, type Seen, type Site, type User, whoIs } from './site.ts'
+import { grouped, type Page, type Reply, type Running, type Seen, type Site, type User, whoIs } from './site.ts'
 
 type Handle = (request: Request) => Response | Promise<Response>
 
@@ -57,7 +57,7 @@ function seenOf(request: Request, derived: () => unknown, user: User | undefined
     target: () => `${url().pathname}${url().search}`,
     headers: () => Object.fromEntries(request.headers),
     views: () => ({ origin: url().origin, referrer: request.referrer, cookies: request.headers.getSetCookie() }),
-    query: () => [...url().searchParams],
+    query: () => grouped([...url().searchParams].flat()),
     derived,
     address: () => 'unknown',
     user: () => user,

@@ -93,10 +93,12 @@ export function whoIs(
   return logins.get(bearer ?? cookie ?? '')
 }
 
-/** The queries and headers of a mirror, in an order that does not depend on that of the request. */
-export function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(pairs.map(([name, one]) => [`.${name}`, sorted(one)]))
+/** Values by name, for what comes as names and values by turns. */
+export function grouped(list: readonly string[]): Readonly<Record<string, readonly string[]>> {
+  const groups = new Map<string, string[]>()
+  for (let i = 0; i < list.length; i += 2) {
+    const name = (list[i] ?? '').toLowerCase()
+    groups.set(name, [...(groups.get(name) ?? []), list[i + 1] ?? ''])
+  }
+  return Object.fromEntries(groups)
 }

@@ -9,6 +9,8 @@ export interface Wire {
   readonly host?: string | false
   readonly headers?: readonly (readonly [string, string])[]
   readonly body?: string
+  /** Bytes after the head as they are, in place of a body. */
+  readonly tail?: string
   /** The address it comes from. Default 127.0.0.1. */
   readonly from?: string
 }
@@ -31,16 +33,16 @@ export interface Sending {
   readonly answer: Promise<Answer>
 }
 
-const BUDGET = 20_000
+const BUDGET = 5000
 
 export function wireText(wire: Wire): string {
-  const { method = 'GET', target, version = '1.1', host = 'site.test', headers = [], body = '' } = wire
+  const { method = 'GET', target, version = '1.1', host = 'site.test', headers = [], body = '', tail = body } = wire
   const lines = [`${method} ${target} HTTP/${version}`]
   if (host !== false) lines.push(`Host: ${host}`)
   for (const [name, value] of headers) lines.push(`${name}: ${value}`)
   if (!headers.some(([name]) => name.toLowerCase() === 'connection')) lines.push('Connection: close')
   if (body !== '') lines.push(`Content-Length: ${Buffer.byteLength(body)}`)
-  return `${lines.join('\r\n')}\r\n\r\n${body}`
+  return `${lines.join('\r\n')}\r\n\r\n${tail}`
 }
 
 function unchunked(bytes: Buffer): { body: Buffer; end: number; isWhole: boolean } {

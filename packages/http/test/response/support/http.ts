@@ -47,7 +47,12 @@ function decode(bytes: Buffer, encoding: string | undefined): string {
 }
 
 /** Sends one request exactly as told; rejects when the response is cut off. */
-export function askPort(port: number, path: string, { method = 'GET', headers = {}, body }: Asked, agent: Agent): Promise<Reply> {
+export function askPort(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body }: Asked,
+  agent: Agent,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = request({ port, host: '127.0.0.1', path, method, headers: headers as Record<string, string>, agent })
     sent.on('error', reject)
@@ -57,7 +62,8 @@ export function askPort(port: number, path: string, { method = 'GET', headers = 
       answer.on('error', reject)
       answer.on('end', () => {
         const bytes = Buffer.concat(chunks)
-        const text = method === 'HEAD' || answer.statusCode === 304 ? '' : decode(bytes, answer.headers['content-encoding'])
+        const text =
+          method === 'HEAD' || answer.statusCode === 304 ? '' : decode(bytes, answer.headers['content-encoding'])
         const { 'x-cache': cache, 'cache-status': line } = answer.headers
         resolve({
           status: answer.statusCode ?? 0,
