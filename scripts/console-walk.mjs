@@ -204,6 +204,7 @@ if (unknown.length > 0) {
   console.error(`unknown: ${unknown.join(' ')}; there is --write`)
   process.exit(2)
 }
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
 await ensureInstalled()
 const dir = temporaryDirectory('palier-walk-')
 mkdirSync(join(dir, 'cache', '.palier'), { recursive: true, mode: 0o700 })

@@ -25,6 +25,8 @@ export interface CacheEvents {
   state: { readonly state: HealthState; readonly reason: string }
   /** The link to a shared store changed: `up`, `suspect` (in use, but a call just failed), `open` (left alone), `draining` (told what it missed before it is read). */
   link: { readonly store: string; readonly state: 'up' | 'suspect' | 'open' | 'draining'; readonly reason: string }
+  /** Entries of the type live so long from now on, in milliseconds: an operator said so, here or in another process. */
+  policy: { readonly type: string; readonly ttl: number; readonly grace: number }
   /** Reads and writes go to another store from now on. */
   failover: { readonly from: string; readonly to: string; readonly reason: string }
 }
@@ -54,6 +56,7 @@ const NAMES: readonly EventName[] = [
   'state',
   'link',
   'failover',
+  'policy',
 ]
 
 type AnyListener = (event: unknown) => unknown

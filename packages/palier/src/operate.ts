@@ -23,8 +23,8 @@ export interface OperatorRoom {
 
 /** `documents` opens the documents of a name. */
 export function createOperator(core: Core, documents: <V>(name: string) => Documents<V>): OperatorRoom {
-  const undos = createUndos(core, documents<Undo>('undo'))
-  const policies = createPolicies(core, documents<Changes>('operator'))
+  const undos = createUndos(core, documents<Undo>('palier-undo'))
+  const policies = createPolicies(core, documents<Changes>('palier-operator'))
 
   const checkOpen = (): void => {
     if (core.closed.signal.aborted) throw closedError()

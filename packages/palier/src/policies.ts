@@ -29,7 +29,12 @@ export function createPolicies(core: Core, documents: Documents<Changes>): Polic
   let isOld = false
 
   const apply = (stored: unknown): void => {
-    for (const type of core.types.values()) type.policy = { ...type.declared, ...changeIn(stored, nameOf(type)) }
+    for (const type of core.types.values()) {
+      const before = type.policy
+      type.policy = { ...type.declared, ...changeIn(stored, nameOf(type)) }
+      const { ttl, grace } = type.policy
+      if (ttl !== before.ttl || grace !== before.grace) core.events.emit('policy', { type: nameOf(type), ttl, grace })
+    }
   }
 
   const read = async (): Promise<void> => {

@@ -23,7 +23,7 @@ export interface LimitRequestsOptions<R> {
   readonly ipv6Prefix?: number
 }
 
-/** What is asked of a request of node:http, Express or Fastify. */
+/** What is asked of a request of node:http, Express or Fastify when no key is given. */
 export interface AddressedRequest {
   readonly ip?: string | undefined
   readonly socket?: { readonly remoteAddress?: string | undefined } | undefined
@@ -71,7 +71,7 @@ function problem(decision: Limited, name: string): { readonly status: number; re
   return { status: 429, body: JSON.stringify({ ...told, 'violated-policies': [name] }) }
 }
 
-function createJudge<R extends AddressedRequest>(limiter: Limiter, options: LimitRequestsOptions<R>): Judge<R> {
+function createJudge<R extends object>(limiter: Limiter, options: LimitRequestsOptions<R>): Judge<R> {
   checkFields(options, FIELDS)
   const { key, cost, skip, name = limiter.name, headers = 'draft-8', partition = false, ipv6Prefix = 56 } = options
   for (const [field, value] of Object.entries({ key, cost, skip })) checkFunction(field, value)
@@ -80,7 +80,12 @@ function createJudge<R extends AddressedRequest>(limiter: Limiter, options: Limi
   if (typeof partition !== 'boolean') throw badOption('partition', 'true or false', partition)
   clientKey('::1', { ipv6Prefix })
   const policy = { name, limit: limiter.limit, window: limiter.window }
-  const keyOf = key ?? (({ ip, socket }: R) => clientKey(ip ?? socket?.remoteAddress, { ipv6Prefix }))
+  const keyOf =
+    key ??
+    ((request: R) => {
+      const { ip, socket }: AddressedRequest = request
+      return clientKey(ip ?? socket?.remoteAddress, { ipv6Prefix })
+    })
 
   return async request => {
     if (skip?.(request) === true) return PASS
@@ -108,7 +113,7 @@ function joined({ value, joins }: Field, before: unknown): string {
  * Several may follow one another: the fields of draft-8 tell of each. Behind a proxy say `trust proxy` first. Errors, of `key`
  * for instance, go to `next`. Throws PALIER_BAD_OPTION.
  */
-export function limitRequests<R extends AddressedRequest>(
+export function limitRequests<R extends object = AddressedRequest>(
   limiter: Limiter,
   options: LimitRequestsOptions<R> = {},
 ): (request: R, response: LimitedResponse, next: (error?: unknown) => void) => void {
@@ -125,7 +130,7 @@ export function limitRequests<R extends AddressedRequest>(
 }
 
 /** The same as a hook of Fastify: `app.addHook('onRequest', limitRequestsHook(limiter))`. Behind a proxy say `trustProxy` first. */
-export function limitRequestsHook<R extends AddressedRequest>(
+export function limitRequestsHook<R extends object = AddressedRequest>(
   limiter: Limiter,
   options: LimitRequestsOptions<R> = {},
 ): (request: R, reply: LimitedReply) => Promise<unknown> {

@@ -85,7 +85,7 @@ export function captureResponse(request: IncomingMessage, response: ServerRespon
   const { clock, behind, maxBodyBytes, preset } = options
   /** Holds headers, so that the response itself stays as the middleware before us left it. */
   const sheet = new ServerResponse(request)
-  for (const [name, value] of preset) sheet.setHeader(name, value as string)
+  for (const [name, value] of preset) sheet.setHeader(name, value)
   const names = ['writeHead', 'write', 'end', 'flushHeaders', 'addTrailers', 'destroy', ...HEADER_METHODS]
   const own = new Map(names.map(name => [name, methodOf(response, name)]))
   const methods = shadowing(response)
@@ -171,7 +171,7 @@ export function captureResponse(request: IncomingMessage, response: ServerRespon
     if (stateNow() === 'passing') return own.get('write')?.(...args)
     if (chunk !== undefined && chunk !== null) take(chunk, second)
     cancelStream ??= clock.after(STREAM_AFTER, () => release('stream'))
-    if (typeof callback === 'function') process.nextTick(callback as () => void)
+    if (typeof callback === 'function') process.nextTick(callback)
     return true
   }
 

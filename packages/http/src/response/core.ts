@@ -243,7 +243,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     return answer(exchange, replaced, used('stale', Math.floor(-staleness(replaced) / 1000)), clock.wall() - replaced.madeAt)
   }
 
-  async function answer<Req, Done>(exchange: Exchange<Req, Done>, stored: Stored, outcome: Outcome, age = 0): Promise<Done> {
+  function answer<Req, Done>(exchange: Exchange<Req, Done>, stored: Stored, outcome: Outcome, age = 0): Done | Promise<Done> {
     const ready = answers.of(stored, exchange.facts, outcome, age)
     return ready === undefined ? exchange.bypass(bypassed('encoding')) : exchange.serve(ready)
   }
@@ -269,22 +269,17 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   async function handle<Req, Done>(at: Plan<Req>, exchange: Exchange<Req, Done>): Promise<Done> {
     const { route } = at
     const { request, facts } = exchange
-    if (!enabled) return exchange.bypass(bypassed('disabled'))
-    const refusal = refusalOf(facts, route, settled)
+    const refusal = enabled ? refusalOf(facts, route, settled) : 'disabled'
     if (refusal !== undefined) return exchange.bypass(bypassed(refusal))
     if (route.when !== undefined && !route.when(request)) return exchange.bypass(bypassed('when'))
-    let subject: string | undefined
-    if (route.subject !== undefined) {
-      subject = await subjectOf(at, request)
-      if (subject === undefined) return exchange.bypass(bypassed('no-subject'))
-    }
+    const subject = route.subject === undefined ? undefined : await subjectOf(at, request)
+    if (route.subject !== undefined && subject === undefined) return exchange.bypass(bypassed('no-subject'))
     const inKey = at.isScoped ? undefined : subject
     const key = responseKey({ route, facts, request, subject: inKey, secret: settled.secret })
     const onlyCached = isOnlyIfCached(facts)
     const canFill = facts.method === 'GET' && !onlyCached
     const isMadeUp = route.key === undefined && (facts.target.includes('?') || route.vary.length > 0)
-    const admitted = canFill && (!isMadeUp || at.sights.admits(key))
-    if (admitted) return obtain(at, exchange, key, subject)
+    if (canFill && (!isMadeUp || at.sights.admits(key))) return obtain(at, exchange, key, subject)
     const found = await look(at, key, subject)
     if (found !== undefined) return answer(exchange, found.stored, used('hit', Math.floor(found.ttl / 1000)), found.age)
     if (onlyCached) return exchange.serve(ABSENT)

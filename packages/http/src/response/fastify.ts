@@ -5,7 +5,7 @@ import { linesOf } from './capture.ts'
 import { createResponseCache, type Plan, type ResponseCache } from './core.ts'
 import { type Invalidation, invalidator } from './invalidates.ts'
 import { isCovered } from './narrow.ts'
-import { NodeExchange, type NodeForm } from './node.ts'
+import { NodeExchange, type NodeForm, type NodeRun } from './node.ts'
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 import { chosenTarget } from './request-key.ts'
 import type { Captured } from './storable.ts'
@@ -73,17 +73,16 @@ function presetOf(reply: FastifyReplyLike): Preset {
 
 async function inject<Req extends FastifyRequestLike>(
   request: Req,
-  plan: Plan<Req>,
-  run: (refresh: Refresh, send: () => Promise<Injected>) => Promise<Injected>,
+  { route }: Plan<Req>,
+  refreshes: AsyncLocalStorage<Refresh>,
 ): Promise<Captured> {
-  const { route } = plan
   const headers: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(request.raw.headers)) {
     if (value !== undefined && name !== 'connection' && isCovered(name, route)) headers[name] = value
   }
   const url = route.query === undefined ? request.url : chosenTarget(request.url, route.query)
   const refresh: Refresh = { preset: new Map() }
-  const answer = await run(refresh, async () => {
+  const answer = await refreshes.run(refresh, async () => {
     // Fastify begins only when it is waited for: that must happen in here.
     const injected = await request.server.inject({ method: 'GET', url, headers })
     return injected
@@ -95,6 +94,36 @@ async function inject<Req extends FastifyRequestLike>(
     inherited: new Map([...refresh.preset].map(([name, value]) => [name, String(value)])),
     body: answer.rawPayload,
     read: undefined,
+  }
+}
+
+/** A class, because one is made for every hit. */
+class FastifyForm implements NodeForm {
+  readonly #request: FastifyRequestLike
+  readonly #reply: FastifyReplyLike
+  readonly #send: () => Promise<Captured>
+
+  constructor(request: FastifyRequestLike, reply: FastifyReplyLike, send: () => Promise<Captured>) {
+    this.#request = request
+    this.#reply = reply
+    this.#send = send
+  }
+
+  views(): readonly object[] {
+    return [this.#request.raw, this.#request]
+  }
+
+  preset(): Preset {
+    return presetOf(this.#reply)
+  }
+
+  takeOver({ parts }: NodeRun, preset: Preset): void {
+    this.#reply.hijack()
+    for (const [name, value] of preset) parts.response.setHeader(name, value)
+  }
+
+  behind(): Promise<Captured> {
+    return this.#send()
   }
 }
 
@@ -115,15 +144,7 @@ export function fastifyCache<T extends Types>(cache: Cache<T>, options: Response
       refresh.preset = presetOf(reply)
       return done()
     }
-    const form: NodeForm = {
-      views: () => [request.raw, request],
-      preset: () => presetOf(reply),
-      takeOver(_run, preset) {
-        reply.hijack()
-        for (const [name, value] of preset) reply.raw.setHeader(name, value as string)
-      },
-      behind: () => inject(request, plan, (own, send) => refreshes.run(own, send)),
-    }
+    const form = new FastifyForm(request, reply, () => inject(request, plan, refreshes))
     const { raw } = request
     const common = { form, route: plan.route, settled: responses.settled }
     const exchange = new NodeExchange<Req>({ ...common, request, raw, response: reply.raw, next: () => done() })

@@ -51,7 +51,9 @@ interface QueryParser {
 
 function narrowedQuery(view: object, query: unknown, target: string, chosen: ReadonlySet<string>): unknown {
   const parser: unknown = (view as QueryParser).app?.get?.('query parser fn')
-  if (typeof parser === 'function') return parser(target.slice(`${target}?`.indexOf('?') + 1)) as unknown
+  if (typeof parser === 'function') {
+    return (parser as (query: string) => unknown)(target.slice(`${target}?`.indexOf('?') + 1))
+  }
   if (typeof query !== 'object' || query === null) return query
   return Object.fromEntries(Object.entries(query).filter(([name]) => chosen.has(name)))
 }

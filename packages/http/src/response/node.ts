@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Answer } from './answer.ts'
 import { missed, type Outcome } from './cache-status.ts'
 import { applyHeaders, type Capture, captureResponse } from './capture.ts'
@@ -79,21 +79,25 @@ function withoutControl(headers: unknown): unknown {
 /** What is meant for us alone goes no further, however the handler answers. */
 function stripControl(response: ServerResponse): void {
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse
-  response.writeHead = ((...args: unknown[]) => {
+  response.writeHead = (...args: unknown[]) => {
     if (!response.headersSent) response.removeHeader(CONTROL)
     return writeHead(...args.map(withoutControl))
-  }) as typeof response.writeHead
+  }
 }
 
 /** The headers set so far. */
 export function presetOf(response: ServerResponse): ReadonlyMap<string, OutgoingHttpHeader> {
+  const names = response.getHeaderNames()
+  if (names.length === 0) return NOTHING
   const preset = new Map<string, OutgoingHttpHeader>()
-  for (const name of response.getHeaderNames()) {
+  for (const name of names) {
     const value = response.getHeader(name)
     if (value !== undefined) preset.set(name, value)
   }
   return preset
 }
+
+const NOTHING: Preset = new Map()
 
 /** `Vary` is a list to which everybody adds. */
 function withVary(headers: readonly string[], before: OutgoingHttpHeader | undefined): readonly string[] {
@@ -131,6 +135,7 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   readonly target: string
   readonly rewritten: string | undefined
   readonly host: string | undefined
+  readonly #headers: IncomingHttpHeaders
   #preset: Preset | undefined
   #current: Capture | undefined
   #isAnswered = false
@@ -138,6 +143,8 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   constructor(parts: NodeParts<Req>) {
     const { raw } = parts
     this.parts = parts
+    // As they came: during a run of the handler it sees fewer.
+    this.#headers = raw.headers
     this.method = raw.method ?? ''
     this.target = raw.originalUrl ?? raw.url ?? ''
     this.rewritten = rewrittenOf(raw)
@@ -161,7 +168,7 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   }
 
   header(name: string): string | undefined {
-    const value = this.parts.raw.headers[name]
+    const value = this.#headers[name]
     return typeof value === 'object' ? value.join(', ') : value
   }
 

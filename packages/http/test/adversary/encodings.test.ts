@@ -9,7 +9,7 @@ const TEXT = 'all of it, and once more: '.repeat(300)
 const MODIFIED = 'Wed, 01 Jan 2020 00:00:00 GMT'
 const BOMB_BYTES = 200 * 2 ** 20
 
-let bomb = Buffer.alloc(0)
+let bomb: Buffer = Buffer.alloc(0)
 
 /** 200 MiB of nothing, without ever being 200 MiB. */
 async function makeBomb(): Promise<Buffer> {

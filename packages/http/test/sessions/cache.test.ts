@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import session from 'express-session'
 import type { Cache } from 'palier'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { until } from '../../../palier/test/support/redis-server.ts'
 import {
   createSessionCache,
   expressSessionStore,
@@ -19,10 +20,12 @@ beforeEach(async () => {
   // No Redis of the machine the tests run on.
   vi.stubEnv('REDIS_URL', 'redis://127.0.0.1:1')
   vi.stubEnv('SESSION_DIR', join(dir, 'sessions'))
+  for (const level of ['info', 'warn'] as const) vi.spyOn(console, level).mockReturnValue()
 })
 afterEach(async () => {
   await Promise.all(open.splice(0).map(cache => cache.close()))
   vi.unstubAllEnvs()
+  vi.restoreAllMocks()
   await rm(dir, { recursive: true, force: true })
 })
 

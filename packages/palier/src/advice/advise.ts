@@ -91,7 +91,13 @@ function aboutState(policy: string | undefined, maxmemory: number | undefined): 
   if (policy === undefined || !policy.startsWith('allkeys-') || maxmemory === 0) return []
   const text = `Sessions and limits live in a Redis that evicts any key when it is full (${policy}): people lose their sessions.`
   return [
-    { level: 'warning', about: 'redis', text, advice: 'Set volatile-lru, or give sessions a Redis with noeviction.' },
+    {
+      level: 'warning',
+      about: 'redis',
+      text,
+      advice:
+        'Give sessions a Redis with noeviction; volatile-ttl, which takes first what ends first, is the next best.',
+    },
   ]
 }
 

@@ -207,7 +207,7 @@ function olderThan(version: string, major: number, minor: number): boolean {
 }
 
 const SHARED_ADVICE =
-  'If sessions or queues live there too, set volatile-lru, or give the cache a Redis of its own; otherwise this is the right policy.'
+  'If sessions or queues live there too, give them a Redis of their own with noeviction: volatile-lru would spare queues, which never expire, but not sessions, which do. For a cache alone this is the right policy.'
 
 function aboutMemory({ maxmemory, policy, lasting, usedBytes }: RedisFacts): Finding[] {
   if (maxmemory === undefined || policy === undefined) {

@@ -141,6 +141,7 @@ function createParts(cache: Cache, namespace: string, settings: MonitorSettings)
     cache.on('delete', ({ target }) => {
       if (target === 'all') judge.warm(clock.now(), 'everything was cleared')
     }),
+    cache.on('policy', ({ type }) => judge.warm(clock.now(), `the policy of ${type} was changed`)),
     cache.on('failover', ({ to }) => judge.warm(clock.now(), `${to} came into use`)),
   ]
   return {

@@ -66,6 +66,8 @@ const BEAT = 6
 const IDLE_FLUSH = 10 * MINUTE
 const USUAL_EVERY = 60 * MINUTE
 
+const SOURCES = 'a source of metrics'
+
 /** What the application is asked may take so long. */
 const SLOWEST = 5000
 
@@ -147,7 +149,11 @@ export function createPulse(parts: PulseParts): Pulse {
   const { cache, namespace, settings, sampler, timeline, fleet, history, judge, alerts } = parts
   const { clock, every } = settings
   const voice = createVoice(settings, namespace)
-  const ask = createExtra(settings.extra, clock, error => voice.trouble('a source of metrics', error))
+  let hasFailed = false
+  const ask = createExtra(settings.extra, clock, error => {
+    hasFailed = true
+    voice.trouble(SOURCES, error)
+  })
   const recent = createWindow(MINUTE)
   const wide = createWindow(settings.limits?.window ?? MINUTE)
   const bornAt = clock.wall()
@@ -188,7 +194,9 @@ export function createPulse(parts: PulseParts): Pulse {
   }
 
   async function refresh(): Promise<ExtraReading> {
+    hasFailed = false
     extra = await ask()
+    if (!hasFailed) voice.fine(SOURCES)
     return extra
   }
 

@@ -8,7 +8,7 @@ export interface TimelineEvent {
   readonly sequence: number
   /** In milliseconds since 1970. */
   readonly at: number
-  readonly kind: 'start' | 'state' | 'health' | 'link' | 'failover' | 'clear' | 'alert'
+  readonly kind: 'start' | 'state' | 'health' | 'link' | 'failover' | 'clear' | 'policy' | 'alert'
   readonly text: string
 }
 
@@ -37,6 +37,7 @@ export function createTimeline(cache: MonitoredCache, clock: Clock): Timeline {
     cache.on('state', ({ state, reason }) => add('state', `${state}: ${reason}`)),
     cache.on('link', ({ store, state, reason }) => add('link', `${store} is ${state}: ${reason}`)),
     cache.on('failover', ({ from, to, reason }) => add('failover', `from ${from} to ${to}: ${reason}`)),
+    cache.on('policy', ({ type, ttl, grace }) => add('policy', `${type}: ttl ${ttl} ms, grace ${grace} ms`)),
     cache.on('delete', event => {
       if (event.target !== 'key') add('clear', clearText(event))
     }),

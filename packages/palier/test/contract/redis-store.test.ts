@@ -103,7 +103,7 @@ for (const kind of KINDS) {
       }
     }
 
-    for (const { name, run } of storeContract(storeUnderTest)) test.sequential(name, run)
-    for (const { name, run } of busContract(busesUnderTest)) test.sequential(name, run)
+    for (const { name, run } of storeContract(storeUnderTest)) test(name, { concurrent: false }, run)
+    for (const { name, run } of busContract(busesUnderTest)) test(name, { concurrent: false }, run)
   })
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createCounter, type CounterOptions } from '../../src/counter.ts'
 import { createLimiter } from '../../src/limiter.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
+import { memoryGuards, memoryStore } from '../../src/stores/memory.ts'
 import { faulty, manualClock } from '../../src/testing.ts'
 import { guardRoom, type RoomOptions, type TestRoom } from '../support/guard-room.ts'
 
@@ -123,6 +123,16 @@ describe('a counter whose backend is out', () => {
     await expect(counter.count('k')).rejects.toMatchObject({ code: 'PALIER_CLOSED' })
     await expect(counter.reset('k')).rejects.toMatchObject({ code: 'PALIER_CLOSED' })
   })
+})
+
+test('memory counts for a bounded number of keys, and forgets those asked for least recently', async () => {
+  const { limits } = memoryGuards(manualClock(), { maxKeys: 100 })
+  for (let i = 1; i <= 1_000; i++) {
+    expect((await limits.count(`k${i}`, 60_000, 1)).count).toBe(1)
+    expect((await limits.count('hot', 60_000, 1)).count).toBe(i)
+  }
+  expect((await limits.count('k1', 60_000, 0)).count).toBe(0)
+  expect((await limits.count('k1000', 60_000, 0)).count).toBe(1)
 })
 
 describe('a counter asked for wrongly', () => {

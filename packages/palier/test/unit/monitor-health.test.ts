@@ -230,6 +230,30 @@ describe('the health of a monitor', () => {
     for (const one of open.splice(0)) await one.close()
   })
 
+  test('warms anew when an operator changes how long entries live', async () => {
+    const clock = manualClock()
+    const cache = createCache({ namespace: 'shop', backend: 'memory', clock, logger: false })
+    const monitor = createMonitor(cache, { clock, logger: false, advice: false, timer: false, alerts: false })
+    open.push(monitor, cache)
+    await cache.ready()
+    await cache.set('k', 1)
+    for (let i = 0; i < 13; i++) {
+      await clock.advance(10 * S)
+      for (let reads = 0; reads < 30; reads++) await cache.get('k')
+      await monitor.tick()
+    }
+    expect(monitor.health().state).toBe('HEALTHY')
+    await clock.advance(2 * 60 * S)
+    await cache.operator.setPolicy('dashboard', { ttl: '1m' })
+    await monitor.tick()
+    expect(monitor.health()).toMatchObject({
+      state: 'WARMING',
+      reason: expect.stringContaining('dashboard was changed'),
+    })
+    expect(monitor.snapshot().events.at(-1)?.kind).toBe('health')
+    expect(monitor.snapshot().events.some(({ kind, text }) => kind === 'policy' && text.includes('60000'))).toBe(true)
+  })
+
   test('holds a trouble for a minute after the cache says it is over, and keeps a timeline', async () => {
     const clock = manualClock()
     const store = faulty(memoryStore({ clock }))

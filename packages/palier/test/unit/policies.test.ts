@@ -148,7 +148,7 @@ describe('a changed policy', () => {
 })
 
 describe('what is stored of the policies', () => {
-  const KEY = documentKey('default', 'operator', 'policies')
+  const KEY = documentKey('default', 'palier-operator', 'policies')
 
   async function write({ backing }: Room, value: unknown): Promise<void> {
     const payload = Buffer.from(JSON.stringify(value))
@@ -179,7 +179,7 @@ describe('what is stored of the policies', () => {
     await write(at, { unheard: { ttl: 5 } })
     const a = await at.connect()
     await a.cache.operator.setPolicy('page', { ttl: 1000 })
-    const stored = await a.cache.documents<unknown>('operator').read('policies')
+    const stored = await a.cache.documents<unknown>('palier-operator').read('policies')
     expect(stored?.value).toEqual({ unheard: { ttl: 5 }, page: { ttl: 1000 } })
   })
 
@@ -194,6 +194,16 @@ describe('what is stored of the policies', () => {
     expect(told).toEqual(['PALIER_DAMAGED'])
     expect(ttlIn(await at.connect())).toBe(1000)
   })
+})
+
+test("an application's own documents of an operator are its own", async () => {
+  const a = await room().connect()
+  for (const name of ['operator', 'undo']) {
+    await a.cache.documents('operator').change('policies', () => ({ value: { page: { ttl: 1 } }, ttl: 1000 }))
+    await a.cache.documents(name).delete('policies')
+  }
+  await a.cache.operator.setPolicy('page', { ttl: 1000 })
+  expect(ttlIn(a)).toBe(1000)
 })
 
 describe('a type whose name is that of something every object has', () => {

@@ -33,6 +33,8 @@ export function baseOf(site: Site): Base {
     async run(server, closeToo) {
       // A handler may leave an answer open for ever: who asks decides how long that may take.
       server.keepAliveTimeout = 60_000
+      let asked = 0
+      server.prependListener('request', () => void asked++)
       if (!server.listening) {
         server.listen(0, '127.0.0.1')
         await once(server, 'listening')
@@ -42,6 +44,7 @@ export function baseOf(site: Site): Base {
       return {
         port: address.port,
         logins,
+        asked: () => asked,
         runs: path => runs.get(path) ?? 0,
         clear: async () => void (await cache.clear()),
         async close() {

@@ -76,6 +76,8 @@ export interface Running {
   readonly port: number
   /** By secret. */
   readonly logins: Map<string, User>
+  /** How many requests have come in. */
+  asked(): number
   /** How often the handler of a path has run. */
   runs(path: string): number
   /** Deletes all that is kept. */

@@ -1,0 +1,68 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { ADAPTERS } from './support/adapters.ts'
+import type { Running, Site } from './support/site.ts'
+import { flood, send, type Wire } from './support/wire.ts'
+
+const MADE_UP = 10_000
+const HOT = Array.from({ length: 12 }, (_one, i) => `/page/hot${i}`)
+
+const opened: Running[] = []
+
+afterEach(async () => {
+  for (const site of opened.splice(0)) await site.close()
+})
+
+const SITE: Site = {
+  cache: { memory: { maxEntries: 100 } },
+  pages: [{ path: '/page/:case', scope: 'public', reply: seen => ({ body: `page ${seen.target()}` }) }],
+}
+
+async function heated(start: (typeof ADAPTERS)[number][1]): Promise<Running> {
+  const site = await start(SITE)
+  opened.push(site)
+  for (let round = 0; round < 6; round++) {
+    for (const target of HOT) await send(site.port, target)
+  }
+  return site
+}
+
+async function expectHot(site: Running): Promise<void> {
+  const runs = site.runs('/page/:case')
+  const kinds = await Promise.all(HOT.map(async target => (await send(site.port, target)).get('x-cache')))
+  expect(kinds).toEqual(HOT.map(() => 'HIT'))
+  expect(site.runs('/page/:case')).toBe(runs)
+}
+
+async function floodWith(site: Running, wires: readonly Wire[]): Promise<void> {
+  const statuses = new Map<number, number>()
+  await flood(site.port, wires, ({ status }) => statuses.set(status, (statuses.get(status) ?? 0) + 1))
+  expect([...statuses]).toEqual([[200, wires.length]])
+}
+
+const NUMBERS = Array.from({ length: MADE_UP }, (_one, i) => i)
+
+describe.each(ADAPTERS)('%s', (_name, start) => {
+  it('ten thousand made-up queries leave the hot entries alone', async () => {
+    const site = await heated(start)
+    await floodWith(
+      site,
+      NUMBERS.map(i => ({ target: `/page/hot${i % HOT.length}?made=up${i}` })),
+    )
+    await expectHot(site)
+  })
+})
+
+// What follows depends on nothing that an adapter does.
+describe.each(ADAPTERS.filter(([name]) => name === 'front'))('%s', (_name, start) => {
+  const kinds: readonly (readonly [string, (i: number) => Wire])[] = [
+    ['hosts', i => ({ target: '/page/hot1', host: `made-up-${i}.test` })],
+    ['paths', i => ({ target: `/page/made-up-${i}` })],
+    ['queries, each asked for twice', i => ({ target: `/page/hot1?made=up${i >> 1}` })],
+  ]
+
+  it.each(kinds)('ten thousand made-up %s leave the hot entries alone', async (_kind, wireOf) => {
+    const site = await heated(start)
+    await floodWith(site, NUMBERS.map(wireOf))
+    await expectHot(site)
+  })
+})
