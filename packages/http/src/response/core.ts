@@ -182,6 +182,8 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       if (isStored(value)) {
         const left = outcome === 'stale' ? -Math.max(0, staleness(value)) : ttl
         if (outcome !== 'stale' || fill.mode === 'behind' || -left < value.staleFor) {
+          // The handler was quicker than the old response.
+          if (outcome === 'miss' && fill.mode === 'behind') return answer(exchange, value, REMADE)
           return answer(exchange, value, used(outcome, Math.floor(left / 1000)), age)
         }
         if (softTimeout === 0) {
@@ -217,7 +219,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     }
     if (result === undefined || !isStored(result)) return exchange.replay(captured, missed(result?.unstored ?? 'status'))
     return answer(exchange, isStored(landed) && landed.madeAt === result.madeAt ? landed : result, {
-      ...{ cache: 'MISS', fwd: 'uri-miss', stored: true },
+      ...{ cache: 'MISS', fwd: fill.replaced === undefined ? 'uri-miss' : 'stale', stored: true },
     })
   }
 
@@ -288,6 +290,8 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
 
   return { settled, plan, handle }
 }
+
+const REMADE: Outcome = { cache: 'MISS', fwd: 'stale', stored: true }
 
 const ABSENT: Answer = {
   status: 504,

@@ -34,6 +34,9 @@ export const SESSION_FILES: NonNullable<CacheOptions['files']> = {
   maxBytes: 2 ** 30,
 }
 
+/** A write that waits for a busy disk is no outage, so it gets longer than a read of an entry would. Milliseconds. */
+const DEADLINE = 1000
+
 /** A variable that is set but empty counts as not set: hosting panels write such. */
 function variable(name: string): string | undefined {
   const text = process.env[name]
@@ -53,7 +56,7 @@ function wantedBackend(): NonNullable<CacheOptions['backend']> {
  * SESSIONS_REDIS: `auto` (the default: Redis if it answers, else files, else memory), `true` or `redis`, `false` or
  * `filesystem`. Files lie in `dir`, else SESSION_DIR, else `./sessions`: written through to the disk, and never evicted for
  * room, so that a full directory refuses new sessions instead of ending old ones (200,000 files and 1 GiB unless `files`
- * says otherwise). Redis is found as every cache finds it. Works with CACHE_ENABLED=false too, for sessions are no copies of
+ * says otherwise). A call may take a second (`deadline`), because a disk does. Redis is found as every cache finds it. Works with CACHE_ENABLED=false too, for sessions are no copies of
  * anything. The caller closes it. Throws PALIER_BAD_OPTION naming the option or the variable that is wrong.
  */
 export function createSessionCache(options: SessionCacheOptions = {}): Cache {
@@ -63,6 +66,7 @@ export function createSessionCache(options: SessionCacheOptions = {}): Cache {
     enabled: true,
     backend: options.backend ?? wantedBackend(),
     dir: options.dir ?? variable('SESSION_DIR') ?? './sessions',
+    deadline: options.deadline ?? DEADLINE,
     files: { ...SESSION_FILES, ...options.files },
   })
 }

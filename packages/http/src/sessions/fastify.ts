@@ -6,7 +6,7 @@ import { createStore, type SessionStore, type StoredSession } from './store.ts'
 /*
  * @fastify/session makes a session object of its own from what `get` gives, and copies the named fields alone. The options
  * of the cookie are spread into what the object keeps under a symbol, and so carry a symbol of ours along: not a field, not in
- * its JSON, not in the cookie that is sent.
+ * its JSON, not in the cookie that is sent. A plugin that did not do so (11.1 does) would make the later of two saves win.
  */
 const READ = Symbol('palier session')
 

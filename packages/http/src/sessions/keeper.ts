@@ -13,7 +13,7 @@ export interface Found {
 }
 
 /** Sessions by the hash of their id. */
-export interface Keeper {
+interface Keeper {
   read(id: string): Promise<Found | undefined>
   save(id: string, mine: Content, base: Base | undefined): Promise<Saved>
   /** The session ends as late as the cookie says from now on; nothing else is changed, and nothing made. */

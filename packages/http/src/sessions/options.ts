@@ -1,4 +1,4 @@
-import { badOption, type Cache, type Duration, toMilliseconds } from 'palier'
+import { badOption, type Cache, checkFields, type Duration, toMilliseconds } from 'palier'
 import { createSessionCache } from './cache.ts'
 
 /** What to do when another request has saved the session since this one read it. */
@@ -54,10 +54,7 @@ function isCache(value: unknown): boolean {
 
 /** Throws PALIER_BAD_OPTION naming the field that is wrong or unknown. */
 export function settle(options: SessionStoreOptions): Settled {
-  if (typeof options !== 'object' || options === null) throw badOption('options', 'an object', options)
-  for (const field of Object.keys(options)) {
-    if (!FIELDS.includes(field)) throw badOption(`options.${field}`, `one of ${FIELDS.join(', ')}`, field)
-  }
+  checkFields('options', options, FIELDS)
   const { cache, name = 'sessions', ttl = DAY, absolute = 30 * DAY, conflict = 'merge', previous, onError } = options
   if (cache !== undefined && !isCache(cache))
     throw badOption('cache', 'a cache of createSessionCache or createCache', cache)

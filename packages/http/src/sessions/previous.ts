@@ -3,7 +3,7 @@ import { type Cache, createCache, type Document, type Documents } from 'palier'
 import { SESSION_FILES } from './cache.ts'
 
 /** Where sessions were kept before the cache moved to Redis. */
-export interface Previous<V> {
+interface Previous<V> {
   /** Carries the document over, if there is one, and gives it as it lies in Redis now. */
   carry(id: string): Promise<Document<V> | undefined>
   /** What still lies there; undefined when nothing does, or when there is no such place. */
@@ -11,7 +11,7 @@ export interface Previous<V> {
   close(): Promise<void>
 }
 
-export interface PreviousOptions {
+interface PreviousOptions {
   readonly cache: Cache
   readonly name: string
   readonly previous: Cache | false | undefined

@@ -4,7 +4,7 @@ import { type Content, merge } from './content.ts'
 import { type Base, baseOf, type Kept, keptIn, lifeOf, type Limits } from './kept.ts'
 import type { OnConflict } from './options.ts'
 
-export interface Saving {
+interface Saving {
   readonly id: string
   readonly mine: Content
   /** What the request began with; undefined when it did not read the session. */

@@ -50,7 +50,7 @@ export interface SessionStore<S = StoredSession> {
 }
 
 /** How a framework sees sessions. */
-export interface Framework<S> {
+interface Framework<S> {
   /** The object to hand out, from which `baseOf` can be told again, perhaps by another object made of it. */
   show(found: Found): S
   /** What the object, or the one that it was made of, was shown with. */

@@ -205,12 +205,15 @@ describe.each(ADAPTERS)('%s', (_name, start) => {
 
   it('what is old is made anew without anything of the request that found it', async () => {
     const all = await stage(start)
-    const { site, clock, state } = all
+    const { site, clock, state, valve } = all
     const neutral = await send(site.port, '/mirror')
     state.version = 2
     await clock.advance(6 * MINUTE)
     const asked = of(ALICE, '/mirror', ['X-Forwarded-Host', `${ALICE.secret}.test`], ['Referer', ALICE.secret])
+    valve.shut()
     expect((await pass(all, asked)).get('x-cache')).toBe('STALE')
+    await until('the handler runs', () => valve.waiting() === 1)
+    valve.open()
     let latest = neutral
     await until('the new one is there', async () => {
       latest = await pass(all, { target: '/mirror' })

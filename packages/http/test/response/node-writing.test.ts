@@ -55,7 +55,9 @@ describe('whatever way a handler writes in', () => {
     const cached = cacheResponse('dashboard', { scope: 'public' })
     app.use((_request, _response, next) => (runs++, next()))
     app.get('/file', cached, (_request, response) => response.sendFile(join(dir, 'page.txt'), { maxAge: 60_000 }))
-    app.get('/moved', cached, (_request, response) => response.redirect(301, '/there'))
+    // A redirect of Express looks at Accept, and says so.
+    const negotiated = cacheResponse('dashboard', { scope: 'public', vary: ['Accept'] })
+    app.get('/moved', negotiated, (_request, response) => response.redirect(301, '/there'))
     app.get('/json', cached, (_request, response) => void response.json({ a: 1 }))
     const site = await serve(app)
     for (const path of ['/file', '/moved', '/json']) {

@@ -129,6 +129,19 @@ test('wrong options are named, with what was expected and what came', () => {
   }
 })
 
+test('a session lives for 30 days at most, unless told otherwise', async () => {
+  const days = async (options: SessionStoreOptions): Promise<number> => {
+    const cache = sessionCache({ backend: 'memory' })
+    const expires = new Date(Date.now() + 60 * 86_400_000).toISOString()
+    await fastifySessionStore({ cache, ...options }).set('a', { cookie: { expires } })
+    for await (const [one] of cache.documents('sessions').all()) return (one?.remaining ?? 0) / 86_400_000
+    return 0
+  }
+  expect(await days({})).toBeCloseTo(30, 1)
+  expect(await days({ absolute: '2d' })).toBeCloseTo(2, 1)
+  expect(await days({ absolute: false })).toBeCloseTo(60, 1)
+})
+
 test('times are texts or milliseconds', async () => {
   const cache = sessionCache({ backend: 'memory' })
   const store = fastifySessionStore({ cache, ttl: '1h 30m' })

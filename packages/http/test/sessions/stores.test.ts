@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { manualClock } from 'palier/testing'
+import { fastifySessionStore } from '../../src/index.ts'
 import { BACKENDS, openRoom, type Room } from '../support/session-room.ts'
 import { FRAMEWORKS, type Site, type SiteOptions, sidOf } from '../support/session-site.ts'
 
@@ -163,6 +165,26 @@ describe.each(BACKENDS.flatMap(backend => FRAMEWORKS.map(framework => ({ backend
       expect((await site.visit('GET', '/', cookie)).fields).toEqual({ user: 'ada', n: 0, after: true })
     })
 
+    test('compares each save of a request with the one before', async () => {
+      const { store } = await open()
+      await store.set('a', { n: 0, cookie: {} })
+      const session = Object.assign((await store.get('a')) ?? {}, { n: 1 })
+      const first = store.set('a', session)
+      const second = store.set('a', Object.assign(session, { n: 0 }))
+      await Promise.all([first, second])
+      expect(plain(await store.get('a'))).toEqual({ n: 0, cookie: {} })
+    })
+
+    test('keeps what others have changed in every save that follows', async () => {
+      const { store } = await open()
+      await store.set('a', { n: 0, cookie: {} })
+      const session = (await store.get('a')) ?? {}
+      await store.set('a', Object.assign((await store.get('a')) ?? {}, { theme: 'dark' }))
+      await store.set('a', Object.assign(session, { n: 1 }))
+      await store.set('a', Object.assign(session, { n: 2 }))
+      expect(plain(await store.get('a'))).toEqual({ n: 2, theme: 'dark', cookie: {} })
+    })
+
     test('gives a new id at login, and the old one ends', async () => {
       const site = await open()
       const cookie = await arrive(site, 'guest')
@@ -195,6 +217,20 @@ describe.each(BACKENDS.flatMap(backend => FRAMEWORKS.map(framework => ({ backend
       }
       later(0.4 * DAY)
       expect((await site.visit('GET', '/', cookie)).fields).toEqual({})
+    })
+
+    test('writes nothing for requests that change nothing, until its end has moved enough', async () => {
+      const cache = await room.open(backend, `stores${++spaces}`)
+      const site = await room.site(framework, { cache, maxAge: 60 * MINUTE, rolling: true })
+      const cookie = await arrive(site)
+      const version = async (): Promise<number | undefined> =>
+        (await cache.documents('sessions').read(idOf(sidOf(cookie))))?.version
+      later(0)
+      for (let i = 0; i < 3; i++) await site.visit('GET', '/', cookie)
+      expect(await version()).toBe(1)
+      later(MINUTE)
+      for (let i = 0; i < 3; i++) await site.visit('GET', '/', cookie)
+      expect(await version()).toBe(2)
     })
 
     test('moves the end of a session by touch, and changes nothing else', async () => {
@@ -293,6 +329,20 @@ describe.each(BACKENDS.flatMap(backend => FRAMEWORKS.map(framework => ({ backend
     })
   },
 )
+
+test('a session that ended while a request was under way is not made again', async () => {
+  const clock = manualClock()
+  const cache = await room.open('memory', `stores${++spaces}`, { clock })
+  const store = fastifySessionStore({ cache, ttl: '1h' })
+  await store.set('a', { user: 'ada', cookie: {} })
+  const session = (await store.get('a')) ?? {}
+  await clock.advance(61 * MINUTE)
+  const refused: unknown[] = []
+  store.on('refused', event => refused.push(event))
+  await store.set('a', Object.assign(session, { user: 'late' }))
+  expect(refused).toEqual([{ id: idOf('a') }])
+  expect(await store.get('a')).toBeNull()
+})
 
 describe.each(
   FRAMEWORKS.flatMap(framework => (['filesystem', 'redis'] as const).map(backend => ({ backend, framework }))),

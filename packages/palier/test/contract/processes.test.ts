@@ -39,7 +39,7 @@ function start(
 }
 
 async function together(tasks: readonly WorkerTask[]): Promise<WorkerAnswer[]> {
-  const script = await compiled('test/support/cache-worker.ts')
+  const script = await compiled(new URL('../support/cache-worker.ts', import.meta.url))
   const workers = tasks.map(task => start(script, task))
   for (const worker of workers) await worker.ready
   for (const worker of workers) worker.child.send('go')
@@ -83,9 +83,7 @@ describe.each(BACKENDS)('four processes on $name', backend => {
 
   test('reading, writing and deleting the same keys for five seconds: no wrong value, no error', async () => {
     const options = await backend.options()
-    const tasks = [1, 2, 3, 4].map(
-      seed => ({ options, job: 'mixed', loads: '', callers: 0, ms: 5_000, seed }) as const,
-    )
+    const tasks = [1, 2, 3, 4].map(seed => ({ options, job: 'mixed', loads: '', callers: 0, ms: 5_000, seed }) as const)
     for (const answer of await together(tasks)) {
       expect(answer.errors).toEqual([])
       expect(answer.wrong).toBe(0)

@@ -51,7 +51,7 @@ test('the primary is killed five times under load: who writes never reads what w
       }
       await check(key)
       await check(`key${(n * 7) % KEYS}`)
-      await wait(1)
+      await wait(3)
     }
   })()
   const reading = (async (): Promise<void> => {
@@ -59,7 +59,7 @@ test('the primary is killed five times under load: who writes never reads what w
       await reader.get(`key${n % KEYS}`)
       const loaded = await reader.getOrSet(`load${n % 5}`, () => 'loaded')
       if (loaded !== 'loaded') wrong.push(`a load gave ${loaded}`)
-      await wait(1)
+      await wait(3)
     }
   })()
 

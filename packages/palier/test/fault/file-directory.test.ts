@@ -229,7 +229,7 @@ describe('a disk or a process of its own', () => {
   const happens = async (scenario: string): Promise<Record<string, unknown>> => {
     mkdirSync(dir, 0o700)
     const namespaces = isRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount']
-    const script = await compiled('test/support/file-mounts.ts')
+    const script = await compiled(new URL('../support/file-mounts.ts', import.meta.url))
     const command = [process.execPath, script, scenario, dir]
     // Whoever is root in a user namespace may write everywhere; the user outside needs none to be refused.
     const [file, args] =

@@ -163,12 +163,15 @@ describe('a process killed at any system call', () => {
     })
   }
 
-  test('of a sweep leaves all that is alive, and the next sweep does the rest', async () => {
-    const store = fileStore({ dir })
+  test.each([
+    ['a sweep', {}],
+    ['a sweep that may not evict', { evict: false }],
+  ])('of %s leaves all that is alive, and the next sweep does the rest', async (_, options) => {
+    const store = fileStore({ dir, ...options })
     let kills = 0
     for (const call of ['unlink', 'rename', 'rmdir', 'utimensat', 'mkdir']) {
       for (let n = 1; n < 4; n++) {
-        worker ??= await startWorker('file-act-worker.ts', [dir])
+        worker ??= await startWorker('file-act-worker.ts', [dir, 'sync', JSON.stringify(options)])
         await worker.ask('get k')
         await store.set('k', fileRecord('k', 'alive'), LONG)
         for (let i = 0; i < 20; i++) await store.set(`dead:${i}`, fileRecord(`dead:${i}`, 'x'), 1)
@@ -181,6 +184,7 @@ describe('a process killed at any system call', () => {
         for (const name of tree(dir).filter(found => found.startsWith('state/sweeper.l/') && !found.endsWith('/'))) {
           utimesSync(join(election, name.slice('state/sweeper.l/'.length)), 1, 1)
         }
+        ageLeftovers()
         expect(await store.sweep?.()).toMatchObject({ entries: 1 })
       }
     }

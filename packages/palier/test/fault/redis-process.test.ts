@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 async function start(client: string, urls: readonly string[]): Promise<ChildProcess> {
-  const script = await compiled('test/support/redis-worker.ts')
+  const script = await compiled(new URL('../support/redis-worker.ts', import.meta.url))
   const child = fork(script, [client, ...urls], { execArgv: ['--unhandled-rejections=strict'] })
   ends.push(() => child.kill('SIGKILL'))
   return child

@@ -62,7 +62,7 @@ export interface CacheNode {
 }
 
 export async function startNode(setup: NodeSetup): Promise<CacheNode> {
-  const script = await compiled('test/support/cache-node-child.ts')
+  const script = await compiled(new URL('./cache-node-child.ts', import.meta.url))
   const child: ChildProcess = fork(script, [JSON.stringify(setup)], {
     execArgv: [],
     env: { ...process.env, ...setup.env },

@@ -47,7 +47,7 @@ export async function palierProcess(
   args: readonly string[],
   { env = {}, cwd, interruptWhen }: CliProcessOptions = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [await compiled('src/cli/main.ts'), ...args], {
+  const child = spawn(process.execPath, [await compiled(new URL('../../src/cli/main.ts', import.meta.url)), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),

@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 /*
@@ -73,7 +74,7 @@ const built = build()
 // Told to whoever asks for a script.
 built.catch(() => undefined)
 
-/** The compiled form of a source: `script` is a path in this package, like `test/support/file-worker.ts`. */
-export async function compiled(script: string): Promise<string> {
-  return join(await built, script.replace(/\.ts$/, '.js'))
+/** The path of the compiled form of a source of this package. */
+export async function compiled(script: URL): Promise<string> {
+  return join(await built, relative(PACKAGE, fileURLToPath(script)).replace(/\.ts$/, '.js'))
 }

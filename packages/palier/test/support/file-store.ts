@@ -80,7 +80,7 @@ export async function startWorker(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Worker> {
-  const file = await compiled(`test/support/${script}`)
+  const file = await compiled(new URL(script, import.meta.url))
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { CacheOptions, HistoryView, Stats } from '../../src/index.ts'
+import { compiled } from './compiled.ts'
 
 export interface WatchedRequest {
   readonly id: number
@@ -27,11 +28,10 @@ export interface WatchedNode {
   kill(): Promise<void>
 }
 
-const CHILD = new URL('./monitor-node-child.ts', import.meta.url)
-
 export async function startWatched(options: CacheOptions): Promise<WatchedNode> {
-  const child: ChildProcess = fork(CHILD, [JSON.stringify(options)], {
-    execArgv: ['--conditions=source', '--import', 'tsx'],
+  const script = await compiled(new URL('./monitor-node-child.ts', import.meta.url))
+  const child: ChildProcess = fork(script, [JSON.stringify(options)], {
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()

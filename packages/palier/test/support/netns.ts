@@ -28,7 +28,7 @@ export async function runScript(
   options: ScriptOptions = {},
 ): Promise<ScriptEnd> {
   const { nodeArgs = [], namespaces = [], timeout = 60_000 } = options
-  const script = await compiled(`test/support/${name}.ts`)
+  const script = await compiled(new URL(`${name}.ts`, import.meta.url))
   const node = [process.execPath, ...nodeArgs, script, ...args]
   /** Root needs only the namespaces; anybody else a user namespace too. */
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']

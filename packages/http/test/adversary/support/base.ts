@@ -46,6 +46,7 @@ export function baseOf(site: Site): Base {
         logins,
         asked: () => asked,
         runs: path => runs.get(path) ?? 0,
+        keys: async () => JSON.stringify(await cache.operator.keys({})),
         clear: async () => void (await cache.clear()),
         async close() {
           server.closeAllConnections()
@@ -76,8 +77,10 @@ export function optionsOf<Req>(
     ...(statuses !== undefined && { statuses }),
     ...(key !== undefined && { key: (request: Req) => key(read.target(request)) }),
   }
-  if (page.scope === 'user') return { ...options, scope: { user: request => read.user(request)?.name } }
-  if (page.scope === 'role') return { ...options, scope: { role: request => read.user(request)?.role } }
+  const { whose = (user: User | undefined) => (page.scope === 'role' ? user?.role : user?.name) } = page
+  const subject = (request: Req): string | undefined => whose(read.user(request)) as string | undefined
+  if (page.scope === 'user') return { ...options, scope: { user: subject } }
+  if (page.scope === 'role') return { ...options, scope: { role: subject } }
   // A page without a scope is one whose author forgot it.
   return { ...options, scope: page.scope as 'public' }
 }

@@ -72,6 +72,12 @@ function appOf(
     Object.assign(request, { user, session: { of: user?.secret } })
     next()
   })
+  if (site.isRewritten === true) {
+    app.use((request, _response, next) => {
+      request.url = request.get('x-original-url') ?? request.url
+      next()
+    })
+  }
   for (const page of site.pages) app.get(page.path, cached(page), answerWith(base, page.path, page.reply))
   for (const { path, changes, run } of site.actions ?? []) {
     app.post(path, invalidates<Known>(changes) as unknown as express5.RequestHandler, answerWith(base, path, run))

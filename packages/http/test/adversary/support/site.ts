@@ -53,6 +53,8 @@ export interface Page {
   readonly vary?: readonly string[]
   readonly query?: readonly string[]
   readonly statuses?: readonly (404 | 410)[]
+  /** In place of the name or the role of whoever asks. */
+  readonly whose?: (user: User | undefined) => unknown
   /** From path and query. */
   readonly key?: (target: string) => string
   reply(seen: Seen): Reply | Promise<Reply>
@@ -68,6 +70,8 @@ export interface Action {
 export interface Site {
   readonly pages: readonly Page[]
   readonly actions?: readonly Action[]
+  /** Earlier middleware takes the target from `X-Original-URL`, where a framework lets it. */
+  readonly isRewritten?: boolean
   readonly cache?: CacheOptions
   readonly options?: ResponseCacheOptions
 }
@@ -80,6 +84,8 @@ export interface Running {
   asked(): number
   /** How often the handler of a path has run. */
   runs(path: string): number
+  /** What the keys of the cache show. */
+  keys(): Promise<string>
   /** Deletes all that is kept. */
   clear(): Promise<void>
   close(): Promise<void>

@@ -136,11 +136,15 @@ export function send(port: number, wire: Wire | string): Promise<Answer> {
   return open(port, typeof wire === 'string' ? { target: wire } : wire).answer
 }
 
-/** Sends all of them over a few connections, each asking again before it is answered; calls `onAnswer` for each answer. */
-export async function flood(port: number, wires: readonly Wire[], onAnswer: (answer: Answer) => void): Promise<void> {
-  const lanes = 4
+/** Sends all of them over a few connections, each asking again before it is answered; calls `onAnswer` with each answer and the place of its request. */
+export async function flood(
+  port: number,
+  wires: readonly Wire[],
+  onAnswer: (answer: Answer, place: number) => void,
+  lanes: number = 4,
+): Promise<void> {
   const share = Math.ceil(wires.length / lanes)
-  const lane = (own: readonly Wire[]): Promise<void> =>
+  const lane = (own: readonly Wire[], first: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1')
       let pending = Buffer.alloc(0)
@@ -163,8 +167,8 @@ export async function flood(port: number, wires: readonly Wire[], onAnswer: (ans
           const read = readAnswer(pending, from, own[answered]?.method ?? 'GET', false)
           if (read === undefined || !read.answer.isWhole) break
           from = read.end
+          onAnswer(read.answer, first + answered)
           answered++
-          onAnswer(read.answer)
         }
         pending = pending.subarray(from)
         if (answered === own.length) {
@@ -175,5 +179,5 @@ export async function flood(port: number, wires: readonly Wire[], onAnswer: (ans
       ask()
     })
   const all = Array.from({ length: lanes }, (_one, i) => wires.slice(i * share, (i + 1) * share))
-  await Promise.all(all.filter(own => own.length > 0).map(lane))
+  await Promise.all(all.map((own, i) => (own.length === 0 ? undefined : lane(own, i * share))))
 }

@@ -90,7 +90,7 @@ async function orNothing<T>(work: () => Promise<T>): Promise<T | undefined> {
 }
 
 /** Puts the names in a directory on the disk. */
-export async function flushDirectory(dir: string): Promise<void> {
+async function flushDirectory(dir: string): Promise<void> {
   try {
     const handle = await fs.promises.open(dir, 'r')
     try {
