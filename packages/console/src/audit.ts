@@ -1,6 +1,5 @@
-import type { Cache, Logger } from 'palier'
+import { badOption, type Cache, type Logger } from 'palier'
 import type { Role } from './access.ts'
-import { bad } from './input.ts'
 
 /** One change, or one that was refused. Never a value of an entry, nor whose an entry is. */
 export interface AuditEntry {
@@ -86,7 +85,7 @@ export function createAudit(cache: Pick<Cache, 'documents'>, { log, tell }: Audi
 
   const read = async (after: string | undefined): Promise<AuditPage> => {
     const place = after === undefined ? undefined : /^([1-9]\d{0,9})\.(\d{1,4})$/.exec(after)
-    if (place === null) throw bad('after', 'the `after` of a page of the audit log', after)
+    if (place === null) throw badOption('after', 'the `after` of a page of the audit log', after)
     const last = await newest()
     const first = Math.max(1, last - PAGES + 1)
     let page = Math.min(last, Number(place?.[1] ?? last))

@@ -1,6 +1,6 @@
-import type { ClearTarget, Cleared } from 'palier'
+import { badOption, type ClearTarget, type Cleared } from 'palier'
 import { type Answer, problem } from './answer.ts'
-import { bad, onlyFields, textOf } from './input.ts'
+import { onlyFields, textOf } from './input.ts'
 import type { Room } from './room.ts'
 import type { Call, Route } from './router.ts'
 import { described, keyOptions, patternTarget, targetOf } from './target.ts'
@@ -90,7 +90,7 @@ export function clearingRoutes({ cache, clock }: Room): readonly Route[] {
         onlyFields('body', call.fields, ['confirm'])
         const { namespace } = cache.status()
         const { confirm } = call.fields
-        if (confirm !== namespace) throw bad('confirm', `the name of the namespace, "${namespace}"`, confirm)
+        if (confirm !== namespace) throw badOption('confirm', `the name of the namespace, "${namespace}"`, confirm)
         return clear(call, { kind: 'all' })
       }),
       role: 'admin',

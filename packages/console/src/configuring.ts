@@ -1,5 +1,5 @@
-import type { PolicyChange, PolicyView } from 'palier'
-import { bad, type Fields, isFields, onlyFields } from './input.ts'
+import { badOption, type PolicyChange, type PolicyView } from 'palier'
+import { type Fields, isFields, onlyFields } from './input.ts'
 import type { Room } from './room.ts'
 import type { Route } from './router.ts'
 
@@ -8,17 +8,18 @@ function changesOf(fields: Fields, known: readonly string[]): readonly (readonly
   onlyFields('body', fields, ['types'])
   const { types } = fields
   if (!isFields(types) || Object.keys(types).length === 0) {
-    throw bad('types', 'an object such as { "dashboard": { "ttl": "10m" } }', types)
+    throw badOption('types', 'an object such as { "dashboard": { "ttl": "10m" } }', types)
   }
   return Object.entries(types).map(([type, change]) => {
-    if (!known.includes(type)) throw bad('types', `types of this cache: ${known.join(', ')}`, type)
+    if (!known.includes(type)) throw badOption('types', `types of this cache: ${known.join(', ')}`, type)
     if (change === null) return [type, null]
-    if (!isFields(change)) throw bad(`types.${type}`, 'ttl, grace or both, or null for what the code says', change)
+    if (!isFields(change))
+      throw badOption(`types.${type}`, 'ttl, grace or both, or null for what the code says', change)
     onlyFields(`types.${type}`, change, ['ttl', 'grace'])
-    if (Object.keys(change).length === 0) throw bad(`types.${type}`, 'ttl, grace or both', '')
+    if (Object.keys(change).length === 0) throw badOption(`types.${type}`, 'ttl, grace or both', '')
     for (const [name, value] of Object.entries(change)) {
       if (typeof value !== 'string' && typeof value !== 'number') {
-        throw bad(`types.${type}.${name}`, "milliseconds, or a text such as '5m'", value)
+        throw badOption(`types.${type}.${name}`, "milliseconds, or a text such as '5m'", value)
       }
     }
     return [type, change]

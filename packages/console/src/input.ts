@@ -1,22 +1,10 @@
-import { PalierError } from 'palier'
+import { badOption } from 'palier'
 import { problem, type Problem } from './answer.ts'
 
 /** Longest body of a request in bytes. */
 export const MOST_BODY: number = 64 * 1024
 
 export type Fields = Readonly<Record<string, unknown>>
-
-/** A value as it may stand in a message: its kind, or the start of a text. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  return value === undefined ? 'nothing' : `a value of type ${typeof value}`
-}
-
-export function bad(field: string, expected: string, received: unknown): PalierError {
-  return new PalierError('PALIER_BAD_OPTION', `${field}: expected ${expected}, received ${shown(received)}`)
-}
 
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -26,7 +14,7 @@ export function isFields(value: unknown): value is Fields {
 export function onlyFields(what: string, fields: Fields, known: readonly string[]): void {
   for (const name of Object.keys(fields)) {
     if (!known.includes(name)) {
-      throw bad(`${what}.${name}`, known.length === 0 ? 'no fields' : `one of ${known.join(', ')}`, name)
+      throw badOption(`${what}.${name}`, known.length === 0 ? 'no fields' : `one of ${known.join(', ')}`, name)
     }
   }
 }
@@ -36,7 +24,7 @@ const LONGEST = 8192
 
 export function textOf(field: string, value: unknown): string {
   if (typeof value !== 'string' || value.length === 0 || value.length > LONGEST) {
-    throw bad(field, `a text of 1 to ${LONGEST} characters`, value)
+    throw badOption(field, `a text of 1 to ${LONGEST} characters`, value)
   }
   return value
 }
@@ -47,7 +35,7 @@ export function optionalText(field: string, value: unknown): string | undefined 
 
 export function wholeOf(field: string, value: string, min: number, max: number): number {
   const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
-  if (!(number >= min && number <= max)) throw bad(field, `a whole number from ${min} to ${max}`, value)
+  if (!(number >= min && number <= max)) throw badOption(field, `a whole number from ${min} to ${max}`, value)
   return number
 }
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { Logger } from 'palier'
+import { badOption, type Logger, systemClock } from 'palier'
 import type { Authorize } from './access.ts'
 import type { AuditEntry } from './audit.ts'
 import type { ConsoleLimits } from './brakes.ts'
-import { bad, isFields, onlyFields } from './input.ts'
+import { isFields, onlyFields } from './input.ts'
 import type { ConsoleClock, ConsoleMonitor, ManagedCache, WarmUps } from './room.ts'
 import { checkedToken, ownToken, readToken } from './token.ts'
 
@@ -47,22 +47,13 @@ const FIELDS = ['authorize', 'token', 'tokenFile', 'monitor', 'warm', 'origins',
 const LIMITS: Required<ConsoleLimits> = { changes: 30, clears: 3, failures: 10 }
 const SILENT: Logger = { warn: () => undefined, info: () => undefined }
 
-const systemClock: ConsoleClock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  hold: (ms, run) => {
-    const timer = setTimeout(run, ms)
-    return () => clearTimeout(timer)
-  },
-}
-
 function limitsOf(limit: unknown): Required<ConsoleLimits> {
   if (limit === undefined) return LIMITS
-  if (!isFields(limit)) throw bad('limit', 'an object', limit)
+  if (!isFields(limit)) throw badOption('limit', 'an object', limit)
   onlyFields('limit', limit, Object.keys(LIMITS))
   for (const [name, value] of Object.entries(limit)) {
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 1_000_000) {
-      throw bad(`limit.${name}`, 'a whole number from 1 to 1000000', value)
+      throw badOption(`limit.${name}`, 'a whole number from 1 to 1000000', value)
     }
   }
   return { ...LIMITS, ...limit }
@@ -70,21 +61,21 @@ function limitsOf(limit: unknown): Required<ConsoleLimits> {
 
 function originsOf(origins: unknown): readonly string[] {
   if (origins === undefined) return []
-  if (!Array.isArray(origins)) throw bad('origins', 'a list of origins', origins)
+  if (!Array.isArray(origins)) throw badOption('origins', 'a list of origins', origins)
   return origins.map((origin: unknown) => {
     const isOne = typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin
-    if (!isOne) throw bad('origins', "a scheme and a host, such as 'https://admin.example.org'", origin)
+    if (!isOne) throw badOption('origins', "a scheme and a host, such as 'https://admin.example.org'", origin)
     return origin
   })
 }
 
 function callable(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') throw bad(name, 'a function', value)
+  if (value !== undefined && typeof value !== 'function') throw badOption(name, 'a function', value)
 }
 
 function checkWarm(warm: unknown): void {
   if (warm === undefined) return
-  if (!isFields(warm)) throw bad('warm', 'an object of functions', warm)
+  if (!isFields(warm)) throw badOption('warm', 'an object of functions', warm)
   for (const [name, fill] of Object.entries(warm)) callable(`warm.${name}`, fill ?? null)
 }
 
@@ -92,12 +83,12 @@ function tokenOf(cache: ManagedCache, options: ConsoleOptions, log: Logger): str
   const { token, authorize, tokenFile } = options
   if (token !== undefined) {
     if (typeof token !== 'object' || token === null) return checkedToken('token', token)
-    if (typeof token.file !== 'string') throw bad('token.file', 'the path of a file', token.file)
+    if (typeof token.file !== 'string') throw badOption('token.file', 'the path of a file', token.file)
     return readToken('token.file', token.file)
   }
   if (authorize !== undefined) return undefined
   if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
-    throw bad('tokenFile', 'the path of a file', tokenFile)
+    throw badOption('tokenFile', 'the path of a file', tokenFile)
   }
   const dir = cache.status().configuration['dir']?.value ?? '.'
   const path = tokenFile ?? join(dir, '.palier', 'console-token')
@@ -109,7 +100,7 @@ function tokenOf(cache: ManagedCache, options: ConsoleOptions, log: Logger): str
 /** The options with nothing left open. Throws PALIER_BAD_OPTION naming what is wrong; no token is ever in it. */
 export function resolveOptions(cache: ManagedCache, options: ConsoleOptions): Resolved {
   const given: unknown = options
-  if (!isFields(given)) throw bad('options', 'an object', given)
+  if (!isFields(given)) throw badOption('options', 'an object', given)
   onlyFields('options', given, FIELDS)
   callable('authorize', options.authorize)
   callable('audit', options.audit)

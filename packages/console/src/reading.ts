@@ -1,6 +1,6 @@
-import type { HistoryRange, Stats, Status } from 'palier'
+import { badOption, type HistoryRange, type Stats, type Status } from 'palier'
 import { type Answer, problem } from './answer.ts'
-import { bad, optionalText, textOf, wholeOf } from './input.ts'
+import { optionalText, textOf, wholeOf } from './input.ts'
 import type { Room } from './room.ts'
 import type { Route } from './router.ts'
 import { keyOptions } from './target.ts'
@@ -53,7 +53,7 @@ interface Place {
 function placeOf(since: string | null): Place | undefined {
   if (since === null) return undefined
   const [, id, sequence, at] = /^([0-9a-f]{16})\.(\d{1,15})\.(\d{1,15})$/.exec(since) ?? []
-  if (id === undefined) throw bad('since', 'the `next` of a snapshot', since)
+  if (id === undefined) throw badOption('since', 'the `next` of a snapshot', since)
   return { id, sequence: Number(sequence), at: Number(at) }
 }
 

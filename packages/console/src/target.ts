@@ -1,5 +1,5 @@
-import type { ClearTarget } from 'palier'
-import { bad, type Fields, isFields, onlyFields, optionalText, textOf } from './input.ts'
+import { badOption, type ClearTarget } from 'palier'
+import { type Fields, isFields, onlyFields, optionalText, textOf } from './input.ts'
 
 /** Which key of that name is meant, as a query says it. */
 export function keyOptions(query: URLSearchParams): { readonly type?: string; readonly subject?: string } {
@@ -30,9 +30,9 @@ const isKind = (kind: unknown): kind is ClearTarget['kind'] => typeof kind === '
 
 /** What a body says is to be cleared; throws PALIER_BAD_OPTION naming the field that is wrong. */
 export function targetOf(value: unknown): ClearTarget {
-  if (!isFields(value)) throw bad('target', 'an object such as { "kind": "tag", "tag": "org:1" }', value)
+  if (!isFields(value)) throw badOption('target', 'an object such as { "kind": "tag", "tag": "org:1" }', value)
   const { kind } = value
-  if (!isKind(kind)) throw bad('target.kind', Object.keys(FIELDS).join(', '), kind)
+  if (!isKind(kind)) throw badOption('target.kind', Object.keys(FIELDS).join(', '), kind)
   onlyFields('target', value, ['kind', ...FIELDS[kind]])
   switch (kind) {
     case 'all':

@@ -1,5 +1,6 @@
+import { badOption } from 'palier'
 import { problem } from './answer.ts'
-import { bad, onlyFields } from './input.ts'
+import { onlyFields } from './input.ts'
 import { probe } from './probe.ts'
 import type { Room } from './room.ts'
 import type { Route } from './router.ts'
@@ -19,7 +20,7 @@ export function testingRoutes({ cache, clock }: Room): readonly Route[] {
       async answer({ aim, fields }) {
         onlyFields('body', fields, ['mode'])
         const { mode = 'simple' } = fields
-        if (!MODES.includes(mode)) throw bad('mode', 'simple or advanced', mode)
+        if (!MODES.includes(mode)) throw badOption('mode', 'simple or advanced', mode)
         aim(String(mode))
         if (isRunning) return { problem: problem(409, 'busy', 'a test is running already') }
         isRunning = true

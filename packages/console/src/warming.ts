@@ -1,4 +1,5 @@
-import { bad, onlyFields, optionalText } from './input.ts'
+import { badOption } from 'palier'
+import { onlyFields, optionalText } from './input.ts'
 import { newId } from './answer.ts'
 import type { Room } from './room.ts'
 import type { Route } from './router.ts'
@@ -51,7 +52,7 @@ export function warmingRoutes({ warm, clock, log }: Room): readonly Route[] {
         const chosen = Object.entries(warm).filter(([name]) => type === undefined || name === type)
         aim(type ?? 'all')
         if (type !== undefined && chosen.length === 0) {
-          throw bad('type', `what there is a warm-up for: ${Object.keys(warm).join(', ') || 'nothing'}`, type)
+          throw badOption('type', `what there is a warm-up for: ${Object.keys(warm).join(', ') || 'nothing'}`, type)
         }
         const warmed: Warmed[] = []
         for (const [name, fill] of chosen) warmed.push(await joined(name, fill))

@@ -64,19 +64,26 @@ interface Unstored {
   readonly unstored: string
 }
 
-/** One request's part in a load. */
-interface Fill<Req, Done> {
+/** One request's part in a load. A class for the reason that `NodeExchange` is one. */
+class Fill<Req, Done> {
   readonly at: Plan<Req>
   readonly exchange: Exchange<Req, Done>
   readonly key: string
   readonly own: { readonly subject?: string }
   /** `none`: another request's run of the handler, or what was kept, is what this one gets. */
-  mode: 'none' | 'direct' | 'behind'
-  captured?: Captured
+  mode: 'none' | 'direct' | 'behind' = 'none'
+  captured: Captured | undefined
   /** What lay there before, and is being made anew. */
-  replaced?: Stored | undefined
+  replaced: Stored | undefined
   /** What its own run came to, whatever the cache has given meanwhile; undefined when it failed. */
-  finished?: Promise<Stored | Unstored | undefined>
+  finished: Promise<Stored | Unstored | undefined> | undefined
+
+  constructor(at: Plan<Req>, exchange: Exchange<Req, Done>, key: string, own: { readonly subject?: string }) {
+    this.at = at
+    this.exchange = exchange
+    this.key = key
+    this.own = own
+  }
 }
 
 /** The handler failed, and something older may be served instead. */
@@ -170,7 +177,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       typeof route.tags === 'function' ? { ...at.call, ...own, tags: textList('tags', route.tags(request)) } : { ...at.call, ...own }
     let softTimeout = 0
     for (let tries = 1; ; tries++) {
-      const fill: Fill<Req, Done> = { at, exchange, key, own, mode: 'none' }
+      const fill = new Fill(at, exchange, key, own)
       let landed: Fetched<Stored | Unstored>
       try {
         landed = await entries.fetch<Stored | Unstored>(key, context => make(fill, context), softTimeout === 0 ? call : { ...call, softTimeout })

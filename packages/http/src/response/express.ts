@@ -25,11 +25,11 @@ export interface ExpressCache<T extends Types> {
 }
 
 const FORM: NodeForm = {
-  views: ({ parts }) => [parts.raw],
-  preset: ({ parts }) => presetOf(parts.response),
+  views: ({ raw }) => [raw],
+  preset: ({ response }) => presetOf(response),
   takeOver: () => undefined,
   async behind(run) {
-    const { response, next } = run.parts
+    const { response, next } = run
     await run.answered()
     // Those who listened to this response have heard its end; from here on it is a stage.
     response.removeAllListeners()
@@ -47,9 +47,8 @@ export function expressCache<T extends Types>(cache: Cache<T>, options: Response
     cacheResponse(type, routeOptions) {
       const plan = responses.plan(type, routeOptions)
       const { settled } = responses
-      const common = { form: FORM, route: plan.route, settled }
       return (request, response, next) => {
-        const exchange = new NodeExchange({ ...common, request, raw: request, response, next: () => next() })
+        const exchange = new NodeExchange(FORM, plan.route, settled, request, request, response, () => next())
         responses.handle(plan, exchange).catch(next)
       }
     },

@@ -117,9 +117,9 @@ class FastifyForm implements NodeForm {
     return presetOf(this.#reply)
   }
 
-  takeOver({ parts }: NodeRun, preset: Preset): void {
+  takeOver({ response }: NodeRun, preset: Preset): void {
     this.#reply.hijack()
-    for (const [name, value] of preset) parts.response.setHeader(name, value)
+    for (const [name, value] of preset) response.setHeader(name, value)
   }
 
   behind(): Promise<Captured> {
@@ -145,9 +145,8 @@ export function fastifyCache<T extends Types>(cache: Cache<T>, options: Response
       return done()
     }
     const form = new FastifyForm(request, reply, () => inject(request, plan, refreshes))
-    const { raw } = request
-    const common = { form, route: plan.route, settled: responses.settled }
-    const exchange = new NodeExchange<Req>({ ...common, request, raw, response: reply.raw, next: () => done() })
+    const { settled } = responses
+    const exchange = new NodeExchange<Req>(form, plan.route, settled, request, request.raw, reply.raw, () => done())
     responses.handle(plan, exchange).catch((error: unknown) => {
       done(error instanceof Error ? error : new Error(String(error)))
     })

@@ -45,8 +45,7 @@ export function nodeCache<T extends Types>(cache: Cache<T>, options: ResponseCac
         }
         if (plan === undefined) return listener(request, response)
         const next = (): void => listener(request, response)
-        const common = { form, route: plan.route, settled: responses.settled }
-        const exchange = new NodeExchange<Req>({ ...common, request: own, raw: own, response, next })
+        const exchange = new NodeExchange<Req>(form, plan.route, responses.settled, own, own, response, next)
         return void responses.handle(plan, exchange).catch(fail)
       }
     },
@@ -72,11 +71,11 @@ function plansOf<T extends Types, Req>(responses: ResponseCache): (route: FrontR
 
 function formOf(listener: RequestListener): NodeForm {
   return {
-    views: ({ parts }) => [parts.raw],
-    preset: ({ parts }) => presetOf(parts.response),
+    views: ({ raw }) => [raw],
+    preset: ({ response }) => presetOf(response),
     takeOver: () => undefined,
     behind(run) {
-      const { raw } = run.parts
+      const { raw } = run
       const stage = new ServerResponse(raw)
       return run.capture(stage, true, () => listener(raw, stage))
     },

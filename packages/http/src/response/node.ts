@@ -38,7 +38,9 @@ type Preset = ReadonlyMap<string, OutgoingHttpHeader>
 
 /** What the form of a framework needs to know of an exchange. */
 export interface NodeRun {
-  readonly parts: { readonly raw: NodeRequest; readonly response: ServerResponse; readonly next: () => void }
+  readonly raw: NodeRequest
+  readonly response: ServerResponse
+  readonly next: () => void
   /** Runs `start` with the request narrowed and `target` captured; `behind`: nothing may reach the client. */
   capture(target: ServerResponse, behind: boolean, start: () => void): Promise<Captured>
   /** Resolves when the client has its answer and Node is done with the response; rejects when that takes too long. */
@@ -117,32 +119,44 @@ export function writeAnswer(response: ServerResponse, { status, headers, body }:
   response.end(body)
 }
 
-export interface NodeParts<Req> {
-  readonly form: NodeForm
+/**
+ * One request of Node and its response. A class with plain arguments, because one is made for every hit: V8 may take object
+ * literals that outlive a burst of requests for long-lived ones, and then whole requests stay in memory with them.
+ */
+export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   readonly request: Req
   readonly raw: NodeRequest
   readonly response: ServerResponse
-  readonly route: Route<Req>
-  readonly settled: Settled
   /** Lets the handler run. */
   readonly next: () => void
-}
-
-/** One request of Node and its response. A class, because one is made for every hit, and a dozen closures cost more than the rest. */
-export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
-  readonly parts: NodeParts<Req>
   readonly method: string
   readonly target: string
   readonly rewritten: string | undefined
   readonly host: string | undefined
+  readonly #form: NodeForm
+  readonly #route: Route<Req>
+  readonly #settled: Settled
   readonly #headers: IncomingHttpHeaders
   #preset: Preset | undefined
   #current: Capture | undefined
   #isAnswered = false
 
-  constructor(parts: NodeParts<Req>) {
-    const { raw } = parts
-    this.parts = parts
+  constructor(
+    form: NodeForm,
+    route: Route<Req>,
+    settled: Settled,
+    request: Req,
+    raw: NodeRequest,
+    response: ServerResponse,
+    next: () => void,
+  ) {
+    this.#form = form
+    this.#route = route
+    this.#settled = settled
+    this.request = request
+    this.raw = raw
+    this.response = response
+    this.next = next
     // As they came: during a run of the handler it sees fewer.
     this.#headers = raw.headers
     this.method = raw.method ?? ''
@@ -155,16 +169,12 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
     return this
   }
 
-  get request(): Req {
-    return this.parts.request
-  }
-
   get canRunBehind(): boolean {
     return true
   }
 
   get isSecure(): boolean {
-    return 'encrypted' in this.parts.raw.socket
+    return 'encrypted' in this.raw.socket
   }
 
   header(name: string): string | undefined {
@@ -177,18 +187,18 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   }
 
   bypass(outcome: Outcome): void {
-    const { response, next } = this.parts
+    const { response, next } = this
     mark(response, outcome)
     stripControl(response)
     next()
   }
 
   run(): Promise<Captured> {
-    return this.capture(this.parts.response, false, this.parts.next)
+    return this.capture(this.response, false, this.next)
   }
 
   runBehind(): Promise<Captured> {
-    return this.parts.form.behind(this)
+    return this.#form.behind(this)
   }
 
   replay(whole: Whole, outcome: Outcome): void {
@@ -208,19 +218,19 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
 
   /** The response, as the middleware before the cache has left it. */
   #begin(): ServerResponse {
-    const { form, response } = this.parts
+    const { response } = this
     this.#isAnswered = true
     this.#current?.restore()
-    this.#preset ??= form.preset(this)
-    form.takeOver(this, this.#preset)
+    this.#preset ??= this.#form.preset(this)
+    this.#form.takeOver(this, this.#preset)
     return response
   }
 
   async capture(target: ServerResponse, behind: boolean, start: () => void): Promise<Captured> {
-    const { form, raw, route, settled } = this.parts
-    this.#preset ??= form.preset(this)
-    const narrowed = narrow(raw, form.views(this), route)
-    const { clock, maxBodyBytes } = settled
+    const { raw } = this
+    this.#preset ??= this.#form.preset(this)
+    const narrowed = narrow(raw, this.#form.views(this), this.#route)
+    const { clock, maxBodyBytes } = this.#settled
     const onPass = (detail: string): void => {
       target.removeHeader(CONTROL)
       mark(target, missed(detail))
@@ -243,14 +253,15 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   }
 
   answered(): Promise<void> {
-    const { response, settled } = this.parts
+    const { response } = this
+    const { clock } = this.#settled
     if (response.destroyed) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const cancels = [
-        settled.clock.after(ANSWER_BUDGET, () => {
+        clock.after(ANSWER_BUDGET, () => {
           if (!this.#isAnswered) reject(new Error('the old response was not served'))
         }),
-        settled.clock.after(CLOSE_BUDGET, () => reject(new Error('the client is slow to take the old response'))),
+        clock.after(CLOSE_BUDGET, () => reject(new Error('the client is slow to take the old response'))),
       ]
       response.once('close', () => {
         for (const cancel of cancels) cancel()
