@@ -314,6 +314,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     forgetNearTier(core)
     near.close()
     await tiers.close()
+    await memory.close()
     await core.journal?.close().catch((error: unknown) => reportError(core, 'journal', error))
   }
 
@@ -330,8 +331,8 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   const memory = around.memoryRoom(clock)
   const room = createGuardRoom(core, memory, deadline, () => busOf(core.home)?.peers() ?? 1)
   const door = createLockDoor(room)
-  const once = createOnce(room, door)
   const documentsOf = <V>(name: string): Documents<V> => createDocuments<V>(core, memory, deadline, name)
+  const once = createOnce(room, door, documentsOf<string>('palier-once'))
   const desk = createOperator(core, documentsOf)
   const plain = verbs.get('')
   if (plain === undefined) throw new TypeError('the default type is missing')

@@ -1,6 +1,6 @@
+import type { Documents } from './documents.ts'
 import { type Duration, toMilliseconds } from './duration.ts'
 import { badOption } from './errors.ts'
-import type { Locks } from './guard.ts'
 import { checkFields, checkOnOutage, closedError, type GuardRoom, type OnOutage } from './guard-room.ts'
 import { checkName, part } from './key.ts'
 import { newToken } from './lease.ts'
@@ -52,36 +52,35 @@ const SHORTEST_TTL = 100
 /**
  * A scheduled job claims its occurrence, not a lock around its run: a process whose clock is late finds the occurrence
  * taken, long after the run has ended. The claim is never given back, so an occurrence whose process dies is not run again.
- * Beside it a lock of the job keeps two occurrences from running at once, and its fence makes a late writer known.
+ * It is a document and no lock, because a lock in a directory ends with the process that holds it. Beside it a lock of the
+ * job keeps two occurrences from running at once, and its fence makes a late writer known.
  */
-export function createOnce(room: GuardRoom, door: LockDoor): Once {
-  /** Asks one place for the claim. Rejects when it is not known whether it was got, having given it back as well as can be. */
-  const claimAt = async (
-    place: <T>(operation: (locks: Locks) => Promise<T>) => Promise<T>,
-    full: string,
-    keep: number,
-  ): Promise<boolean> => {
+export function createOnce(room: GuardRoom, door: LockDoor, claims: Documents<string>): Once {
+  /** Rejects when it is not known whether the claim was got, having given it back as well as can be. */
+  const claimThere = async (id: string, keep: number): Promise<boolean> => {
     const owner = newToken()
     try {
-      return (await place(locks => locks.acquire(full, owner, keep))) !== undefined
+      const now = await claims.change(id, before => (before === undefined ? { value: owner, ttl: keep } : undefined))
+      return now?.value === owner
     } catch (error) {
-      place(locks => locks.release(full, owner)).catch(() => undefined)
+      claims.change(id, before => (before?.value === owner ? { value: '', ttl: 1 } : undefined)).catch(() => undefined)
       throw error
     }
   }
 
-  const claim = async (full: string, keep: number, onOutage: OnOutage): Promise<'got' | 'claimed' | 'outage'> => {
+  const claim = async (id: string, keep: number, onOutage: OnOutage): Promise<'got' | 'claimed' | 'outage'> => {
     try {
-      return (await claimAt(operation => room.shared(({ locks }) => operation(locks)), full, keep)) ? 'got' : 'claimed'
+      return (await claimThere(id, keep)) ? 'got' : 'claimed'
     } catch {
       // Whoever reaches the backend for us counted the failure and told of it.
       if (room.closed.aborted) throw closedError()
     }
     if (onOutage === 'closed') return 'outage'
     if (onOutage === 'open') return 'got'
-    const { locks } = room.local()
-    return claimAt(operation => operation(locks), full, keep).then(
-      got => (got ? 'got' : 'claimed'),
+    // Counted, not locked: for the same reason.
+    const counted = room.local().limits.count(`${part(room.namespace)}:o:${id}`, keep, 1)
+    return counted.then(
+      ({ count }) => (count === 1 ? 'got' : 'claimed'),
       () => 'outage',
     )
   }
@@ -97,8 +96,7 @@ export function createOnce(room: GuardRoom, door: LockDoor): Once {
     // All of it now: what is wrong must not cost the occurrence.
     const ttl = toMilliseconds('ttl', options.ttl ?? '30s', { min: SHORTEST_TTL })
     const wait = toMilliseconds('wait', options.wait ?? 0, { min: 0 })
-    // Never where entries, stamps, documents or locks are: see key.ts.
-    const outcome = await claim(`${part(room.namespace)}:o:${part(name)}:${text}`, kept, onOutage)
+    const outcome = await claim(`${part(name)}:${text}`, kept, onOutage)
     if (outcome !== 'got') return { ran: false, reason: outcome }
     const lock = await door.lock(`once:${name}`, { ttl, wait, onOutage })
     if (lock === undefined) return { ran: false, reason: 'overlap' }

@@ -89,6 +89,8 @@ export function createOutbox(parts: OutboxParts): Outbox {
   const waiting = new Map<string, number>()
   /** Those of the waiting that are in the journal, or on their way there. */
   const recorded = new Set<string>()
+  /** How many of the waiting are of documents: those are told one by one, however many. */
+  let documents = 0
   let numbers = 0
   let draining: Promise<boolean> | undefined
   let cancel: (() => void) | undefined
@@ -110,7 +112,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
     const before = waiting.size
     for (const target of targets) {
       known.delete(target)
-      waiting.delete(target)
+      if (waiting.delete(target) && isDocumentTarget(target)) documents--
       recorded.delete(target)
     }
     parts.done(targets)
@@ -143,8 +145,9 @@ export function createOutbox(parts: OutboxParts): Outbox {
     for (const target of fresh) {
       if (!known.has(target)) known.set(target, ++numbers)
       waiting.set(target, clock.wall())
+      if (isDocumentTarget(target)) documents++
     }
-    const wide = waiting.size > max ? collapse() : []
+    const wide = waiting.size - documents > max ? collapse() : []
     arm()
     if (before === 0 && waiting.size > 0) parts.changed()
     return [...wide, ...[...covers, ...fresh].filter(target => waiting.has(target))]

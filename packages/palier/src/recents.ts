@@ -1,11 +1,11 @@
 import type { Clock } from './clock.ts'
-import { WIDEST, widened } from './targets.ts'
+import { isDocumentTarget, WIDEST, widened } from './targets.ts'
 
 /** How long acknowledged writes may be lost by a server that takes over. Milliseconds. */
 const WINDOW = 60_000
 /** Kept for longer, because a server that took over is not noticed in the same moment. Milliseconds. */
 const UNNOTICED = 10_000
-/** So many are remembered one by one; older ones become one of their type. */
+/** So many are remembered one by one; older ones become one of their type, but for those of documents. */
 const MOST = 50_000
 
 /**
@@ -41,15 +41,19 @@ export const NO_RECENTS: Recents = {
 export function createRecents({ clock, namespace, without }: RecentsOptions): Recents {
   /** By target, in the order of the acknowledgements. */
   const acknowledged = new Map<string, number>()
+  /** Deleted documents apart: nothing wider stands for one. */
+  const documents = new Map<string, number>()
   let frozenAt: number | undefined
 
   const start = (): number => (without.has('window') ? clock.now() : (frozenAt ?? clock.now())) - WINDOW
 
   const prune = (): void => {
     const before = start() - UNNOTICED
-    for (const [target, at] of acknowledged) {
-      if (at >= before) return
-      acknowledged.delete(target)
+    for (const known of [acknowledged, documents]) {
+      for (const [target, at] of known) {
+        if (at >= before) break
+        known.delete(target)
+      }
     }
   }
 
@@ -76,8 +80,9 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
     add(targets) {
       const now = clock.now()
       for (const target of targets) {
-        acknowledged.delete(target)
-        acknowledged.set(target, now)
+        const known = isDocumentTarget(target) ? documents : acknowledged
+        known.delete(target)
+        known.set(target, now)
       }
       prune()
       while (acknowledged.size > MOST) widen()
@@ -90,7 +95,7 @@ export function createRecents({ clock, namespace, without }: RecentsOptions): Re
     },
     within() {
       const since = start()
-      return [...acknowledged].filter(([, at]) => at >= since).map(([target]) => target)
+      return [...acknowledged, ...documents].filter(([, at]) => at >= since).map(([target]) => target)
     },
   }
 }

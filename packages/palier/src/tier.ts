@@ -260,7 +260,7 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
         tier.tell(encodeMessage({ kind: 'stamps', names: [NAMESPACE] }))
         sweeper.behind(pattern.type, rule)
       }
-      await Promise.all(documents.map(full => link.reach(one => one.set(full, markOf(core, full), MARK_TTL))))
+      if (documents.length > 0) await markDocuments(link, documents)
       if (flush) await publishFlush()
     },
     acknowledged(targets) {
@@ -294,6 +294,16 @@ export function createTier(core: Core, parts: TierParts): ManagedTier {
       await bus?.publish(FLUSH)
     } catch (cause) {
       throw new PalierError('PALIER_STORE_REFUSED', 'the bus takes no message', { cause })
+    }
+  }
+
+  async function markDocuments(to: Link, documents: readonly string[]): Promise<void> {
+    try {
+      await Promise.all(documents.map(full => to.reach(one => one.set(full, markOf(core, full), MARK_TTL))))
+    } catch (error) {
+      // There may be no room for a mark where there is always leave to delete; the mark stays to be made.
+      if (isRefusal(error)) await to.reach(one => one.delete(documents))
+      throw error
     }
   }
 

@@ -11,14 +11,21 @@ export interface Answer {
   readonly body: Buffer | undefined
 }
 
+interface Last {
+  readonly cache: Outcome['cache']
+  readonly ttl: number | undefined
+  readonly age: number
+  readonly answer: Answer
+}
+
 /** One encoding of a stored response, made ready once. */
 interface Ready {
   readonly etag: string
   readonly head: readonly string[]
   readonly notModified: readonly string[]
   readonly body: Buffer
-  /** The answer before this one: within a second all of them are alike. */
-  last: { readonly line: string; readonly age: number; readonly answer: Answer } | undefined
+  /** The hit before this one: within a second all of them are alike. */
+  last: Last | undefined
 }
 
 const REPEATED = new Set(['cache-control', 'content-location', 'expires', 'vary', 'last-modified', 'cdn-cache-control'])
@@ -101,18 +108,18 @@ export function createAnswers(): Answers {
     of(stored, facts, outcome, age) {
       const form = readyFor(stored, facts)
       if (form === undefined) return undefined
-      const line = cacheStatus(outcome)
       const isUsed = outcome.cache === 'HIT' || outcome.cache === 'STALE'
       const seconds = isUsed ? Math.floor(age / 1000) : -1
-      const marks = ['x-cache', outcome.cache, 'cache-status', line]
-      if (isUsed) marks.push('age', String(seconds))
-      if (isConditional(facts, stored, form)) {
-        return { status: 304, headers: [...form.notModified, ...marks], body: undefined }
-      }
+      const isMatch = isConditional(facts, stored, form)
       const { last } = form
-      if (last !== undefined && last.line === line && last.age === seconds) return last.answer
+      if (!isMatch && isUsed && last?.ttl === outcome.ttl && last?.age === seconds && last?.cache === outcome.cache) {
+        return last.answer
+      }
+      const marks = ['x-cache', outcome.cache, 'cache-status', cacheStatus(outcome)]
+      if (isUsed) marks.push('age', String(seconds))
+      if (isMatch) return { status: 304, headers: [...form.notModified, ...marks], body: undefined }
       const answer = { status: stored.status, headers: [...form.head, ...marks], body: form.body }
-      form.last = { line, age: seconds, answer }
+      if (isUsed) form.last = { cache: outcome.cache, ttl: outcome.ttl, age: seconds, answer }
       return answer
     },
   }

@@ -26,7 +26,8 @@ function parseCacheControl(value: string): Directives {
   return found
 }
 
-const MEMBER = /^([a-z*][a-z0-9_.*-]*)(?:=(?:(-?\d{1,15})(?:\.\d{1,3})?|\?([01])|"[^"]*"|([A-Za-z*][^\s,;="]*)))?(?:;[^,]*)?$/
+const MEMBER =
+  /^([a-z*][a-z0-9_.*-]*)(?:=(?:(-?\d{1,15})(?:\.\d{1,3})?|\?([01])|"[^"]*"|([A-Za-z*][^\s,;="]*)))?(?:;[^,]*)?$/
 
 /** The directives of a targeted field (RFC 9213), a dictionary of RFC 9651; undefined unless it parses as a whole. */
 function parseTargeted(value: string): Directives | undefined {

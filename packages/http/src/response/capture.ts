@@ -37,7 +37,8 @@ export function applyHeaders(response: ServerResponse, headers: unknown): void {
   if (typeof headers !== 'object' || headers === null) return
   const given = headers as HeaderArgument
   if (!Array.isArray(given)) {
-    for (const [name, value] of Object.entries(given)) if (value !== undefined) response.setHeader(name, value as string)
+    for (const [name, value] of Object.entries(given))
+      if (value !== undefined) response.setHeader(name, value as string)
     return
   }
   const flat: readonly unknown[] = Array.isArray(given[0]) ? (given as readonly unknown[][]).flat(1) : given
@@ -140,6 +141,7 @@ export function captureResponse(request: IncomingMessage, response: ServerRespon
   }
 
   function take(chunk: unknown, encoding: unknown): void {
+    if (state !== 'holding') return
     const bytes =
       typeof chunk === 'string'
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
@@ -239,7 +241,8 @@ export function captureResponse(request: IncomingMessage, response: ServerRespon
         return result === sheet ? response : result
       })
     }
-    if (behind) for (const name of ['writeContinue', 'writeProcessing', 'writeEarlyHints']) methods.value(name, () => true)
+    if (behind)
+      for (const name of ['writeContinue', 'writeProcessing', 'writeEarlyHints']) methods.value(name, () => true)
   }
 
   function coverViews(): void {

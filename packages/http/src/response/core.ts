@@ -104,6 +104,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   const { clock } = settled
   const { enabled } = host.status()
   const answers: Answers = createAnswers()
+  const warned = new Set<string>()
 
   function plan<Req>(type: string, routeOptions: CacheResponseOptions<Req>): Plan<Req> {
     const route = settleRoute(type, routeOptions)
@@ -111,9 +112,14 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     const declared = host.operator.policies()[type]?.scope ?? 'public'
     const isScoped = declared !== 'public'
     if (isScoped && route.scope === 'public') {
-      throw badOption('scope', `{ ${declared}: request => … }, because the type "${type}" belongs to a ${declared}`, 'public')
+      throw badOption(
+        'scope',
+        `{ ${declared}: request => … }, because the type "${type}" belongs to a ${declared}`,
+        'public',
+      )
     }
-    if (route.scope === undefined) {
+    if (route.scope === undefined && !warned.has(type)) {
+      warned.add(type)
       process.emitWarning(`cacheResponse of type "${type}" has no scope: nothing is kept`, { code: 'PALIER_NO_SCOPE' })
     }
     const call = {
@@ -169,18 +175,29 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     return making
   }
 
-  async function obtain<Req, Done>(at: Plan<Req>, exchange: Exchange<Req, Done>, key: string, subject: string | undefined) {
+  async function obtain<Req, Done>(
+    at: Plan<Req>,
+    exchange: Exchange<Req, Done>,
+    key: string,
+    subject: string | undefined,
+  ) {
     const { route, entries } = at
     const { request, facts } = exchange
     const own = at.isScoped && subject !== undefined ? { subject } : {}
     const call =
-      typeof route.tags === 'function' ? { ...at.call, ...own, tags: textList('tags', route.tags(request)) } : { ...at.call, ...own }
+      typeof route.tags === 'function'
+        ? { ...at.call, ...own, tags: textList('tags', route.tags(request)) }
+        : { ...at.call, ...own }
     let softTimeout = 0
     for (let tries = 1; ; tries++) {
       const fill = new Fill(at, exchange, key, own)
       let landed: Fetched<Stored | Unstored>
       try {
-        landed = await entries.fetch<Stored | Unstored>(key, context => make(fill, context), softTimeout === 0 ? call : { ...call, softTimeout })
+        landed = await entries.fetch<Stored | Unstored>(
+          key,
+          context => make(fill, context),
+          softTimeout === 0 ? call : { ...call, softTimeout },
+        )
       } catch (error) {
         return rejected(exchange, fill, error)
       }
@@ -215,7 +232,11 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   }
 
   /** Answers the client whose request ran the handler. */
-  async function lead<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill<Req, Done>, landed: Stored | Unstored): Promise<Done> {
+  async function lead<Req, Done>(
+    exchange: Exchange<Req, Done>,
+    fill: Fill<Req, Done>,
+    landed: Stored | Unstored,
+  ): Promise<Done> {
     // The cache has lost patience and gave what is old; the run itself decides.
     const result = isStored(landed) || landed === undefined ? await fill.finished : landed
     const { captured } = fill
@@ -224,13 +245,18 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       const ttl = Math.floor(-staleness(landed) / 1000)
       return answer(exchange, landed, { cache: 'STALE', ttl: Math.min(0, ttl) }, clock.wall() - landed.madeAt)
     }
-    if (result === undefined || !isStored(result)) return exchange.replay(captured, missed(result?.unstored ?? 'status'))
+    if (result === undefined || !isStored(result))
+      return exchange.replay(captured, missed(result?.unstored ?? 'status'))
     return answer(exchange, isStored(landed) && landed.madeAt === result.madeAt ? landed : result, {
       ...{ cache: 'MISS', fwd: fill.replaced === undefined ? 'uri-miss' : 'stale', stored: true },
     })
   }
 
-  async function rejected<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill<Req, Done>, error: unknown): Promise<Done> {
+  async function rejected<Req, Done>(
+    exchange: Exchange<Req, Done>,
+    fill: Fill<Req, Done>,
+    error: unknown,
+  ): Promise<Done> {
     if (fill.mode === 'direct') {
       if (error instanceof PalierError && error.code === 'PALIER_FACTORY_TIMEOUT') return exchange.release()
       if (fill.captured === undefined) throw error
@@ -244,15 +270,29 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   }
 
   /** The old response was to be served while the handler ran behind, and died meanwhile. */
-  async function unserved<Req, Done>(exchange: Exchange<Req, Done>, fill: Fill<Req, Done>, detail: string): Promise<Done> {
+  async function unserved<Req, Done>(
+    exchange: Exchange<Req, Done>,
+    fill: Fill<Req, Done>,
+    detail: string,
+  ): Promise<Done> {
     const { captured, replaced } = fill
     if (captured?.kind === 'whole') return exchange.replay(captured, missed(detail))
     // Then it has not run yet.
     if (captured === undefined || replaced === undefined) return exchange.bypass(missed(detail))
-    return answer(exchange, replaced, used('stale', Math.floor(-staleness(replaced) / 1000)), clock.wall() - replaced.madeAt)
+    return answer(
+      exchange,
+      replaced,
+      used('stale', Math.floor(-staleness(replaced) / 1000)),
+      clock.wall() - replaced.madeAt,
+    )
   }
 
-  function answer<Req, Done>(exchange: Exchange<Req, Done>, stored: Stored, outcome: Outcome, age = 0): Done | Promise<Done> {
+  function answer<Req, Done>(
+    exchange: Exchange<Req, Done>,
+    stored: Stored,
+    outcome: Outcome,
+    age = 0,
+  ): Done | Promise<Done> {
     const ready = answers.of(stored, exchange.facts, outcome, age)
     return ready === undefined ? exchange.bypass(bypassed('encoding')) : exchange.serve(ready)
   }
@@ -271,7 +311,8 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
 
   async function subjectOf<Req>({ route }: Plan<Req>, request: Req): Promise<string | undefined> {
     const subject = route.subject === undefined ? undefined : await route.subject(request)
-    if (subject === undefined || route.scope === undefined || typeof subject !== 'string' || subject === '') return undefined
+    if (subject === undefined || route.scope === undefined || typeof subject !== 'string' || subject === '')
+      return undefined
     return subjectDigest(route.scope, subject, settled.secret)
   }
 
@@ -302,7 +343,16 @@ const REMADE: Outcome = { cache: 'MISS', fwd: 'stale', stored: true }
 
 const ABSENT: Answer = {
   status: 504,
-  headers: ['cache-control', 'no-store', 'content-length', '0', 'x-cache', 'MISS', 'cache-status', 'Palier; detail=only-if-cached'],
+  headers: [
+    'cache-control',
+    'no-store',
+    'content-length',
+    '0',
+    'x-cache',
+    'MISS',
+    'cache-status',
+    'Palier; detail=only-if-cached',
+  ],
   body: Buffer.alloc(0),
 }
 

@@ -155,7 +155,9 @@ export function fastifyCache<T extends Types>(cache: Cache<T>, options: Response
   return {
     cacheResponse<Req extends FastifyRequestLike>(type: TypeName<T>, routeOptions: CacheResponseOptions<Req>) {
       const plan = responses.plan(type, routeOptions)
-      return { preHandler: (request, reply, done) => handle(plan, request as Req, reply, done) } satisfies FastifyRouteCache
+      return {
+        preHandler: (request, reply, done) => handle(plan, request as Req, reply, done),
+      } satisfies FastifyRouteCache
     },
     invalidates<Req extends FastifyRequestLike>(changed: Invalidation | ((request: Req) => Invalidation)) {
       const forget = invalidator(host, changed)

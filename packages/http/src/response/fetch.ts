@@ -184,12 +184,16 @@ export function createFetchExchange<Req>(
       await response?.body?.cancel()
       return captured.kind === 'passed' ? { kind: 'lost', detail: captured.detail } : captured
     },
-    replay: (whole, outcome) => marked(toResponse({ ...whole, body: Buffer.from(whole.body) }, request.method), outcome),
+    replay: (whole, outcome) =>
+      marked(toResponse({ ...whole, body: Buffer.from(whole.body) }, request.method), outcome),
     passed,
     async release() {
       const result = await running
       if (result === undefined || result.captured.kind !== 'whole') return passed()
-      return marked(toResponse({ ...result.captured, body: Buffer.from(result.captured.body) }, request.method), missed('timeout'))
+      return marked(
+        toResponse({ ...result.captured, body: Buffer.from(result.captured.body) }, request.method),
+        missed('timeout'),
+      )
     },
   }
 }
@@ -205,7 +209,10 @@ export function fetchCache<T extends Types>(cache: Cache<T>, options: ResponseCa
       return handler =>
         async (request, ...rest) => {
           const run = async (own: Request): Promise<Response> => handler(own, ...rest)
-          return responses.handle(plan, createFetchExchange(request, { request, route: plan.route, settled, run, behind: run }))
+          return responses.handle(
+            plan,
+            createFetchExchange(request, { request, route: plan.route, settled, run, behind: run }),
+          )
         }
     },
     invalidates(changed) {

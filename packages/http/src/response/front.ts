@@ -5,7 +5,7 @@ import { NodeExchange, type NodeForm, type NodeRequest, presetOf } from './node.
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 
 /** What `http.createServer` takes; an application of Express is one. */
-export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown
 
 export interface FrontRoute<T extends Types, Req> extends CacheResponseOptions<Req> {
   readonly type: TypeName<T>
@@ -15,12 +15,12 @@ export interface NodeCache<T extends Types> {
   /**
    * A listener in front of another one: a hit never enters the framework, so nothing in it decides who may see the response.
    * `route` says how a request is cached, or undefined to let it pass by; give the same object for requests that are cached
-   * alike. Rejected options are an error of `route`: the request is answered with status 500, and the process warned.
+   * alike. An error of `route` or of the listener is answered with status 500, and a warning of the process.
    */
   listen<Req extends NodeRequest = NodeRequest>(
     listener: RequestListener,
     route: (request: Req) => FrontRoute<T, Req> | undefined,
-  ): RequestListener
+  ): (request: IncomingMessage, response: ServerResponse) => void
 }
 
 /** The response cache in front of any listener of Node's HTTP server. The cache stays the caller's, who closes it. */
@@ -30,7 +30,7 @@ export function nodeCache<T extends Types>(cache: Cache<T>, options: ResponseCac
     listen<Req extends NodeRequest>(
       listener: RequestListener,
       route: (request: Req) => FrontRoute<T, Req> | undefined,
-    ): RequestListener {
+    ): (request: IncomingMessage, response: ServerResponse) => void {
       const planFor = plansOf<T, Req>(responses)
       const form = formOf(listener)
       return (request, response) => {
@@ -43,8 +43,8 @@ export function nodeCache<T extends Types>(cache: Cache<T>, options: ResponseCac
         } catch (error) {
           return fail(error)
         }
-        if (plan === undefined) return listener(request, response)
-        const next = (): void => listener(request, response)
+        if (plan === undefined) return void listener(request, response)
+        const next = (): void => start(listener, request, response)
         const exchange = new NodeExchange<Req>(form, plan.route, responses.settled, own, own, response, next)
         return void responses.handle(plan, exchange).catch(fail)
       }
@@ -77,8 +77,19 @@ function formOf(listener: RequestListener): NodeForm {
     behind(run) {
       const { raw } = run
       const stage = new ServerResponse(raw)
-      return run.capture(stage, true, () => listener(raw, stage))
+      return run.capture(stage, true, () => start(listener, raw, stage))
     },
+  }
+}
+
+/** Runs the listener; a failure of its own is a response with status 500, which is never kept. */
+function start(listener: RequestListener, request: IncomingMessage, response: ServerResponse): void {
+  const fail = (error: unknown): void => refuse(response, error)
+  try {
+    const result = listener(request, response)
+    if (result instanceof Promise) result.catch(fail)
+  } catch (error) {
+    fail(error)
   }
 }
 

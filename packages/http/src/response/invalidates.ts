@@ -43,8 +43,12 @@ export function invalidator<Req>(
   const fixed = typeof declared === 'function' ? undefined : check(declared)
   return async request => {
     try {
-      const { types = [], tags = [], patterns = [], keys = [] } =
-        fixed ?? check(typeof declared === 'function' ? declared(request) : declared)
+      const {
+        types = [],
+        tags = [],
+        patterns = [],
+        keys = [],
+      } = fixed ?? check(typeof declared === 'function' ? declared(request) : declared)
       await Promise.all([
         ...types.map(type => host.deleteByType(type)),
         ...(tags.length === 0 ? [] : [host.deleteByTags(tags)]),

@@ -7,7 +7,13 @@ export function acceptedEncodings(header: string | undefined): readonly Encoding
   for (const part of header.split(',')) {
     const [name = '', ...parameters] = part.split(';')
     const quality = parameters.map(text => /^\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*$/i.exec(text)?.[1]).find(Boolean)
-    weights.set(name.trim().toLowerCase().replace(/^x-gzip$/, 'gzip'), quality === undefined ? 1 : Number(quality))
+    weights.set(
+      name
+        .trim()
+        .toLowerCase()
+        .replace(/^x-gzip$/, 'gzip'),
+      quality === undefined ? 1 : Number(quality),
+    )
   }
   const others = weights.get('*')
   const weightOf = (name: Encoding): number => weights.get(name) ?? others ?? (name === 'identity' ? 0.000_1 : 0)

@@ -241,8 +241,8 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
     try {
       start()
       const captured = await one.done
-      // What was captured for this client stays covered until it is answered: for the handler the response has ended.
-      if (behind || captured.kind === 'lost') one.restore()
+      // Otherwise it stays covered: for the handler the response has ended, or goes on leading nowhere.
+      if (!behind && captured.kind === 'lost') one.restore()
       return captured.kind === 'whole' ? { ...captured, read: narrowed.read } : captured
     } catch (error) {
       one.restore()

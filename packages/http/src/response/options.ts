@@ -1,4 +1,12 @@
-import { type AnyPolicy, type Cache, type Clock, type Duration, type PolicyView, type Receipt, PalierError } from 'palier'
+import {
+  type AnyPolicy,
+  type Cache,
+  type Clock,
+  type Duration,
+  type PolicyView,
+  type Receipt,
+  PalierError,
+} from 'palier'
 import type { FactoryContext, Fetched, Peeked } from 'palier'
 
 /** Who may be given a stored response: everybody, those of one role, or one user. Undefined means nobody: the handler runs. */
@@ -140,7 +148,14 @@ function count(name: string, value: unknown, max: number): number {
   throw badOption(name, `a whole number from 0 to ${max}`, value)
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
 const DURATION = /^(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d|w)\s*)+$/
 const LONGEST = 10 * 365 * 86_400_000
 

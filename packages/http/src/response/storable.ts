@@ -94,8 +94,26 @@ export function judge<Req>(whole: Whole, route: Route<Req>): Judgement {
 }
 
 const DROPPED = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authentication-info', 'te', 'trailer'],
-  ...['transfer-encoding', 'upgrade', 'retry-after', 'date', 'age', 'etag', 'vary', 'content-length', 'content-encoding'],
+  ...[
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'proxy-authenticate',
+    'proxy-authentication-info',
+    'te',
+    'trailer',
+  ],
+  ...[
+    'transfer-encoding',
+    'upgrade',
+    'retry-after',
+    'date',
+    'age',
+    'etag',
+    'vary',
+    'content-length',
+    'content-encoding',
+  ],
   ...['content-digest', 'content-md5', 'digest', 'x-cache', 'cache-status', 'palier-cache-control', 'traceparent'],
   ...['tracestate', 'traceresponse', 'x-request-id', 'x-correlation-id', 'x-trace-id', 'x-amzn-trace-id'],
   ...['x-cloud-trace-context', 'server-timing', 'x-response-time', 'x-runtime', 'cf-ray'],

@@ -78,7 +78,8 @@ export async function storedOf<Req>(
   const isEncoded = variants.gzip !== undefined || variants.br !== undefined || encoding !== ''
   headers.push(...varyOf(fields, route, isEncoded))
   // Whatever is deleted here must be gone from browsers too, so they ask each time, and mostly get a 304.
-  if (!fields.has('cache-control')) headers.push('cache-control', route.scope === 'public' ? 'no-cache' : 'private, no-cache')
+  if (!fields.has('cache-control'))
+    headers.push('cache-control', route.scope === 'public' ? 'no-cache' : 'private, no-cache')
   return {
     form: 'palier-response-1',
     status: whole.status,

@@ -59,11 +59,11 @@ const NEVER_KEPT: readonly (readonly [string, (count: number) => Reply | Promise
     count => ({ chunks: [`run ${count}`, ...Array.from({ length: 40 }, () => 'x'.repeat(50_000))] }),
   ],
   ['events', count => ({ headers: { 'content-type': 'text/event-stream' }, chunks: [`data: run ${count}\n\n`] })],
-  ['cut off at once', () => ({ chunks: [], then: 'destroy' })],
-  ['cut off', count => ({ chunks: [`run ${count}`, 'half'], then: 'destroy' })],
+  ['cut off at once', () => ({ chunks: [], last: 'destroy' })],
+  ['cut off', count => ({ chunks: [`run ${count}`, 'half'], last: 'destroy' })],
   [
     'cut off before its length',
-    count => ({ headers: { 'content-length': '1000' }, chunks: [`run ${count}`], then: 'destroy' }),
+    count => ({ headers: { 'content-length': '1000' }, chunks: [`run ${count}`], last: 'destroy' }),
   ],
   ['ended before its length', count => ({ headers: { 'content-length': '1000' }, chunks: [`run ${count}`] })],
 ]

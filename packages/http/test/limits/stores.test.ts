@@ -173,6 +173,17 @@ describe('a store', () => {
   })
 })
 
+test('a store of a closed cache counts nothing, whatever its policy', async () => {
+  const cache = createCache({ backend: 'memory', logger: false })
+  await cache.ready()
+  const store = expressRateLimitStore(cache, { name: 'api', onOutage: 'open' })
+  store.init({ windowMs: MINUTE })
+  await store.increment('k')
+  await cache.close()
+  await expect(store.increment('k')).rejects.toMatchObject({ code: 'PALIER_CLOSED' })
+  await expect(store.decrement('k')).rejects.toMatchObject({ code: 'PALIER_CLOSED' })
+})
+
 describe('keys that a client makes up', () => {
   test('are gone from Redis when their window ends, and each of them has its end', async () => {
     const store = expressRateLimitStore(await room.open('redis'), { name: fresh(), onOutage: 'closed' })

@@ -133,7 +133,11 @@ describe('what is declared', () => {
     app.post('/types', invalidates({ types: ['dashboard'] }), done)
     app.post('/patterns', invalidates({ patterns: ['dashboard:GET */a'] }), done)
     app.post('/keys', invalidates({ keys: [{ type: 'search', key: 'the key' }] }), done)
-    app.post('/tag/:page', invalidates(request => ({ tags: [`of:/${(request.url ?? '').split('/')[2]}`] })), done)
+    app.post(
+      '/tag/:page',
+      invalidates(request => ({ tags: [`of:/${(request.url ?? '').split('/')[2]}`] })),
+      done,
+    )
     app.post('/failing', invalidates({ types: ['dashboard'] }), (_request, response) => void response.status(422).end())
     const site = await serve(app)
     const gone = async (post: string): Promise<string[]> => {
@@ -156,7 +160,11 @@ describe('what is declared', () => {
     const { cacheResponse } = expressCache(cache, { clock })
     const app = express()
     const router = express.Router()
-    router.get('/', cacheResponse('dashboard', { scope: 'public' }), (request, response) => void response.send(request.baseUrl))
+    router.get(
+      '/',
+      cacheResponse('dashboard', { scope: 'public' }),
+      (request, response) => void response.send(request.baseUrl),
+    )
     app.use('/one', router)
     app.use('/two', router)
     const site = await serve(app)
@@ -171,24 +179,34 @@ describe('what is declared', () => {
     const app = express()
     let count = 0
     app.use((request, response, next) => {
-      response.set({ 'x-count': String(++count), vary: 'Origin', 'access-control-allow-origin': request.headers.origin ?? '*' })
+      response.set({
+        'x-count': String(++count),
+        vary: 'Origin',
+        'access-control-allow-origin': request.headers.origin ?? '*',
+      })
       next()
     })
-    app.get('/', cacheResponse('dashboard', { scope: 'public', vary: ['origin'] }), (_request, response) => void response.send('x'))
+    app.get(
+      '/',
+      cacheResponse('dashboard', { scope: 'public', vary: ['origin'] }),
+      (_request, response) => void response.send('x'),
+    )
     const site = await serve(app)
     await site.ask('/')
     const hit = await site.ask('/')
     expect([hit.cache, hit.headers['x-count'], hit.headers.vary]).toEqual(['HIT', '2', 'origin'])
-    expect((await site.ask('/', { headers: { origin: 'https://a.example' } })).headers['access-control-allow-origin']).toBe(
-      'https://a.example',
-    )
+    expect(
+      (await site.ask('/', { headers: { origin: 'https://a.example' } })).headers['access-control-allow-origin'],
+    ).toBe('https://a.example')
   })
 })
 
 describe('Cache-Status', () => {
   it('is a list that parsers of structured fields read', async () => {
     const { ask } = await front(run => (run === 3 ? { headers: { 'set-cookie': 'a=1' } } : {}))
-    const lines = [await ask(), await ask(), await ask('//x'), await ask('/other')].map(({ line }) => parseList(line)[0])
+    const lines = [await ask(), await ask(), await ask('//x'), await ask('/other')].map(
+      ({ line }) => parseList(line)[0],
+    )
     const read = lines.map(item => [item?.[0], Object.fromEntries(item?.[1] ?? [])])
     const palier = new Token('Palier')
     expect(read).toEqual([
@@ -207,7 +225,13 @@ describe('a backend that is out', () => {
     await once(nobody, 'listening')
     const address = nobody.address()
     const port = typeof address === 'object' && address !== null ? address.port : 0
-    const cache = createCache({ backend: 'redis', redisUrl: `redis://127.0.0.1:${port}`, logger: false, detectBudget: 50, deadline: 50 })
+    const cache = createCache({
+      backend: 'redis',
+      redisUrl: `redis://127.0.0.1:${port}`,
+      logger: false,
+      detectBudget: 50,
+      deadline: 50,
+    })
     later(async () => {
       await cache.close()
       nobody.close()

@@ -13,7 +13,10 @@ import { gate, later, memory, serve, type Site, until } from './support/http.ts'
 
 type Handler = (response: ServerResponse, run: number) => unknown
 
-async function front(handler: Handler, options: ResponseCacheOptions = {}): Promise<{ site: Site; runs: () => number }> {
+async function front(
+  handler: Handler,
+  options: ResponseCacheOptions = {},
+): Promise<{ site: Site; runs: () => number }> {
   const { cache, clock } = memory()
   const route = { type: 'dashboard', scope: 'public' } as const
   let runs = 0
@@ -33,7 +36,10 @@ describe('whatever way a handler writes in', () => {
     ['writeHead with a list', response => response.writeHead(200, ['X-A', '1', 'X-B', '2']).end('68656c6c6f', 'hex')],
     ['a stream', response => (response.setHeader('x-a', '1'), Readable.from(['hel', 'lo']).pipe(response))],
     ['a pipeline', response => (response.setHeader('x-a', '1'), pipeline(Readable.from(['hel', 'lo']), response))],
-    ['call-backs', response => response.appendHeader('x-a', '1').write('hel', () => response.end('lo', () => undefined))],
+    [
+      'call-backs',
+      response => response.appendHeader('x-a', '1').write('hel', () => response.end('lo', () => undefined)),
+    ],
   ]
 
   it.each(WAYS)('%s', async (_name, handler) => {
@@ -51,9 +57,7 @@ describe('whatever way a handler writes in', () => {
     const { cache, clock } = memory()
     const { cacheResponse } = expressCache(cache, { clock })
     const app = express()
-    let runs = 0
     const cached = cacheResponse('dashboard', { scope: 'public' })
-    app.use((_request, _response, next) => (runs++, next()))
     app.get('/file', cached, (_request, response) => response.sendFile(join(dir, 'page.txt'), { maxAge: 60_000 }))
     // A redirect of Express looks at Accept, and says so.
     const negotiated = cacheResponse('dashboard', { scope: 'public', vary: ['Accept'] })
@@ -94,7 +98,10 @@ describe('what is not kept goes to the client as it was written', () => {
     sent.end()
     const [answer] = (await once(sent, 'response')) as [NodeJS.ReadableStream & { headers: Record<string, string> }]
     const [first] = (await once(answer, 'data')) as [Buffer]
-    expect([String(first), answer.headers['cache-status']]).toEqual(['data: 1\n\n', 'Palier; fwd=uri-miss; detail=stream'])
+    expect([String(first), answer.headers['cache-status']]).toEqual([
+      'data: 1\n\n',
+      'Palier; fwd=uri-miss; detail=stream',
+    ])
     finish.open()
     const [second] = (await once(answer, 'data')) as [Buffer]
     expect(String(second)).toBe('data: 2\n\n')
@@ -150,7 +157,11 @@ describe('what is not kept goes to the client as it was written', () => {
     ['204', 'status', (response: ServerResponse) => response.writeHead(204).end()],
     ['404', 'status', (response: ServerResponse) => response.writeHead(404).end('none')],
     ['302', 'status', (response: ServerResponse) => response.writeHead(302, { location: '/login' }).end()],
-    ['206', 'status', (response: ServerResponse) => response.writeHead(206, { 'content-range': 'bytes 0-1/4' }).end('ab')],
+    [
+      '206',
+      'status',
+      (response: ServerResponse) => response.writeHead(206, { 'content-range': 'bytes 0-1/4' }).end('ab'),
+    ],
   ])('status %s', async (status, detail, handler) => {
     const { site, runs } = await front(handler)
     const replies = [await site.ask('/'), await site.ask('/')]
@@ -227,7 +238,9 @@ describe('headers', () => {
 
   it('what the handler has encoded itself is kept as it is, for those who can read it', async () => {
     const { site, runs } = await front(response =>
-      response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'text/plain' }).end(gzipSync('a'.repeat(5000))),
+      response
+        .writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'text/plain' })
+        .end(gzipSync('a'.repeat(5000))),
     )
     const asked = { headers: { 'accept-encoding': 'gzip, br' } }
     await site.ask('/', asked)

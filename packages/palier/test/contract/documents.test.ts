@@ -27,7 +27,8 @@ let spaces = 0
 /** Caches of one namespace on the same backend; on memory one is all there is. */
 async function caches(backend: 'redis' | 'filesystem' | 'memory', count: number): Promise<[Cache, ...Cache[]]> {
   const namespace = `documents${++spaces}`
-  const make = (): Cache => createCache({ namespace, backend, redisUrl: redis.url, dir, logger: false })
+  const make = (): Cache =>
+    createCache({ namespace, backend, redisUrl: redis.url, dir, logger: false, deadline: '10s' })
   const made: [Cache, ...Cache[]] = [make(), ...Array.from({ length: backend === 'memory' ? 0 : count - 1 }, make)]
   for (const cache of made) open.add(cache)
   await Promise.all(made.map(cache => cache.ready()))

@@ -86,17 +86,17 @@ describe.each(['redis', 'filesystem'] as const)('jobs of several processes on %s
       expect(await late.once('report', at, () => 1)).toEqual({ ran: false, reason: 'claimed' })
     }
   })
-})
 
-test('jobs on Redis killed in the middle of a run do not run it again, and the next occurrence runs', async () => {
-  const { log, worker, cache } = room('redis')
-  const [victim, here] = [await worker(), await cache()]
-  expect(await victim.ask('hold report 1')).toBe('holding')
-  expect(await here.once('report', 2, () => 1)).toEqual({ ran: false, reason: 'overlap' })
-  await victim.kill()
-  expect(await here.once('report', 1, () => 1)).toEqual({ ran: false, reason: 'claimed' })
-  expect(await here.once('report', 3, () => 'next', { wait: '30s' })).toEqual({ ran: true, value: 'next' })
-  expect(runsIn(log)).toEqual([])
+  test('killed in the middle of a run do not run it again, and the next occurrence runs', async () => {
+    const { log, worker, cache } = room(backend)
+    const [victim, here] = [await worker(), await cache()]
+    expect(await victim.ask('hold report 1')).toBe('holding')
+    expect(await here.once('report', 2, () => 1)).toEqual({ ran: false, reason: 'overlap' })
+    await victim.kill()
+    expect(await here.once('report', 1, () => 1)).toEqual({ ran: false, reason: 'claimed' })
+    expect(await here.once('report', 3, () => 'next', { wait: '30s' })).toEqual({ ran: true, value: 'next' })
+    expect(runsIn(log)).toEqual([])
+  })
 })
 
 test('a run is told when its lock is deleted in Redis, and the fence goes on being greater', async () => {

@@ -32,7 +32,15 @@ let spaces = 0
 function caches(backend: Backend, count: number): Promise<[Cache<typeof TYPES>, ...Cache<typeof TYPES>[]]> {
   const namespace = `operator${++spaces}`
   const make = async (): Promise<Cache<typeof TYPES>> => {
-    const cache = createCache({ namespace, backend, redisUrl: redis.url, dir, logger: false, types: TYPES })
+    const cache = createCache({
+      namespace,
+      backend,
+      redisUrl: redis.url,
+      dir,
+      logger: false,
+      types: TYPES,
+      deadline: '10s',
+    })
     open.add(cache as unknown as Cache)
     await cache.ready()
     return cache
@@ -221,7 +229,15 @@ describe.each(['redis', 'filesystem', 'memory'] as const)('an operator on %s', b
     expect((await other.type('page').peek('x'))?.ttl).toBeGreaterThan(590_000)
     if (backend !== 'memory') {
       const { namespace } = cache.status()
-      const next = createCache({ namespace, backend, redisUrl: redis.url, dir, logger: false, types: TYPES })
+      const next = createCache({
+        namespace,
+        backend,
+        redisUrl: redis.url,
+        dir,
+        logger: false,
+        types: TYPES,
+        deadline: '10s',
+      })
       open.add(next as unknown as Cache)
       await until('it was read', () => next.operator.policies()['page']?.ttl === 600_000)
     }

@@ -148,7 +148,7 @@ describe('what is put into the directory behind the back of the store', () => {
     const { store, events } = watchedStore({ dir })
     await store.set('k', fileRecord('k', 'value'), LONG)
     const newer = readFileSync(pathOf('k'))
-    newer[24 + 2] = 2
+    newer[24 + 2] = 3
     writeFileSync(pathOf('k'), newer)
     expect(await store.get('k')).toBeUndefined()
     expect(readFileSync(pathOf('k'))).toEqual(newer)

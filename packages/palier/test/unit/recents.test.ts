@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { entryId, entryKey, NAMESPACE, tagStamp, typeStamp } from '../../src/key.ts'
+import { documentKey, entryId, entryKey, NAMESPACE, tagStamp, typeStamp } from '../../src/key.ts'
 import { createRecents, type Recents } from '../../src/recents.ts'
-import { FLUSH_TARGET, keyTarget, stampTarget } from '../../src/targets.ts'
+import { documentTarget, FLUSH_TARGET, keyTarget, stampTarget } from '../../src/targets.ts'
 import { type ManualClock, manualClock } from '../../src/testing.ts'
 
 const WINDOW = 60_000
@@ -146,5 +146,16 @@ test('with the window counted back from now, a long outage forgets everything: w
   recents.add(['a'])
   recents.freeze(clock.now())
   await clock.advance(WINDOW + 1)
+  expect(recents.within()).toEqual([])
+})
+
+test('so many deleted documents become no clear, and none is forgotten', async () => {
+  const { recents, clock } = ring()
+  const all = Array.from({ length: MOST + 1 }, (_, i) => documentTarget(documentKey('n', 'sessions', String(i))))
+  recents.add(all)
+  recents.add([stampTarget(tagStamp('a'))])
+  expect(new Set(recents.within())).toEqual(new Set([...all, stampTarget(tagStamp('a'))]))
+  await clock.advance(WINDOW + 11_000)
+  recents.add([])
   expect(recents.within()).toEqual([])
 })

@@ -33,10 +33,10 @@ function seenOf(request: Known, response: express5.Response): Seen {
 }
 
 /** Writes a reply by Node's own methods. */
-export function writeRaw(response: ServerResponse, { status = 200, headers = {}, chunks = [], then }: Reply): void {
+export function writeRaw(response: ServerResponse, { status = 200, headers = {}, chunks = [], last }: Reply): void {
   response.writeHead(status, headers)
   for (const chunk of chunks) response.write(chunk)
-  if (then === 'destroy') response.destroy()
+  if (last === 'destroy') response.destroy()
   else response.end()
 }
 
@@ -95,7 +95,7 @@ function startExpress(express: typeof express5, site: Site): Promise<Running> {
   const { cacheResponse } = expressCache(base.cache, site.options)
   const app = appOf(express, site, base, page => {
     const options = optionsOf<Known>(page, { user: request => request.user, target: request => request.originalUrl })
-    return cacheResponse<Known>(typeOf(page), options) as unknown as express5.RequestHandler
+    return cacheResponse<Known>(typeOf(page), options)
   })
   return base.run(serverOf(app))
 }
@@ -121,7 +121,7 @@ export function startFront(site: Site): Promise<Running> {
     return { pattern, route: { type: typeOf(page), ...options } }
   })
   const { listen } = nodeCache(base.cache, site.options)
-  const listener = listen<NodeRequest>(
+  const listener = listen(
     app as (request: IncomingMessage, response: ServerResponse) => void,
     request => routes.find(({ pattern }) => pattern.test(request.url ?? ''))?.route,
   )

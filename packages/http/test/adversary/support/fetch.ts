@@ -80,7 +80,7 @@ function responseOf(reply: Reply): Response {
     pull(controller) {
       const chunk = left.shift()
       if (chunk !== undefined) controller.enqueue(new Uint8Array(Buffer.from(chunk)))
-      else if (reply.then === 'destroy') controller.error(new Error('the body was cut off'))
+      else if (reply.last === 'destroy') controller.error(new Error('the body was cut off'))
       else controller.close()
     },
   })

@@ -36,7 +36,7 @@ export interface Reply {
   /** Instead of `body`: written one by one, and past what a framework does of itself. */
   readonly chunks?: readonly (string | Buffer)[]
   /** After the chunks. Default `end`. */
-  readonly then?: 'end' | 'destroy'
+  readonly last?: 'end' | 'destroy'
   /** Links of a 103 before it, where there is such a thing. */
   readonly hints?: string
 }

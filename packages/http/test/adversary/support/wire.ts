@@ -122,7 +122,7 @@ export function open(port: number, wire: Wire): Sending {
       socket.destroy()
       reject(new Error(`no end of the answer to ${JSON.stringify(wire)}`))
     })
-    socket.on('data', piece => pieces.push(piece as Buffer))
+    socket.on('data', piece => pieces.push(piece))
     socket.on('error', () => undefined)
     socket.on('close', () => {
       resolve(readAnswer(Buffer.concat(pieces), 0, wire.method ?? 'GET', true)?.answer ?? NOTHING)
@@ -161,7 +161,7 @@ export async function flood(
       socket.on('error', reject)
       socket.on('close', () => reject(new Error(`closed after ${answered} of ${own.length} answers`)))
       socket.on('data', piece => {
-        pending = Buffer.concat([pending, piece as Buffer])
+        pending = Buffer.concat([pending, piece])
         let from = 0
         for (;;) {
           const read = readAnswer(pending, from, own[answered]?.method ?? 'GET', false)
@@ -179,5 +179,5 @@ export async function flood(
       ask()
     })
   const all = Array.from({ length: lanes }, (_one, i) => wires.slice(i * share, (i + 1) * share))
-  await Promise.all(all.map((own, i) => (own.length === 0 ? undefined : lane(own, i * share))))
+  await Promise.all(all.map(async (own, i) => (own.length === 0 ? undefined : lane(own, i * share))))
 }
