@@ -189,15 +189,15 @@ export function captureResponse(request: IncomingMessage, response: ServerRespon
     if (typeof callback === 'function') response.once('finish', callback as () => void)
     ended = true
     if (chunk !== undefined && chunk !== null && typeof chunk !== 'function') take(chunk, encoding)
-    if (stateNow() !== 'holding') return response
-    state = 'over'
-    finish(whole())
     if (behind) {
       process.nextTick(() => {
         response.emit('finish')
         response.emit('close')
       })
     }
+    if (stateNow() !== 'holding') return response
+    state = 'over'
+    finish(whole())
     return response
   }
 

@@ -133,6 +133,9 @@ describe('while the backend is out', () => {
     const { back } = await outage(at, remote)
     for (const id of ids) expect((await notes.delete(id)).shared).toBe('pending')
     expect(cache.status().outbox.pending).toBe(40)
+    // They take nobody else's place: the deletion of a key is still one of that key alone.
+    await cache.delete('other')
+    expect(cache.status().outbox.pending).toBe(41)
     await back()
     expect(cache.status().outbox.pending).toBe(0)
     expect(await listed(cache)).toEqual(['kept'])

@@ -27,6 +27,7 @@ function seenOf(request: Known, response: express5.Response): Seen {
     }),
     query: () => request.query,
     derived: () => [request.cookies, request.signedCookies, request.session, request.user],
+    beside: () => response.locals,
     address: () => [request.ip, request.ips, request.socket.remoteAddress],
     user: () => request.user,
   }
@@ -67,8 +68,9 @@ function appOf(
   const { invalidates } = expressCache(base.cache, site.options)
   app.set('trust proxy', true)
   app.use(cookieParser('the secret of the site'))
-  app.use((request, _response, next) => {
+  app.use((request, response, next) => {
     const user = whoIs(base.logins, name => request.get(name))
+    response.locals['user'] = user
     Object.assign(request, { user, session: { of: user?.secret } })
     next()
   })

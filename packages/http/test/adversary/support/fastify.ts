@@ -25,6 +25,7 @@ function seenOf(request: Known): Seen {
     }),
     query: () => request.query,
     derived: () => [request.cookies, request.session, request.user],
+    beside: () => request.session,
     address: () => [request.ip, request.ips, request.raw.socket.remoteAddress],
     user: () => request.user,
   }

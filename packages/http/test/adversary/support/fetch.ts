@@ -50,7 +50,7 @@ async function bridge(handle: Handle, incoming: IncomingMessage, outgoing: Serve
   }
 }
 
-function seenOf(request: Request, derived: () => unknown, user: User | undefined): Seen {
+function seenOf(request: Request, derived: () => unknown, user: User | undefined, beside: () => unknown): Seen {
   const url = (): URL => new URL(request.url)
   return {
     method: request.method,
@@ -59,6 +59,7 @@ function seenOf(request: Request, derived: () => unknown, user: User | undefined
     views: () => ({ origin: url().origin, referrer: request.referrer, cookies: request.headers.getSetCookie() }),
     query: () => grouped([...url().searchParams].flat()),
     derived,
+    beside,
     address: () => 'unknown',
     user: () => user,
   }
@@ -104,7 +105,16 @@ export function startFetch(site: Site): Promise<Running> {
     (path: string, make: Page['reply']): Handle =>
     async request => {
       base.count(path)
-      return responseOf(await make(seenOf(request, () => userOf(request), userOf(request))))
+      return responseOf(
+        await make(
+          seenOf(
+            request,
+            () => userOf(request),
+            userOf(request),
+            () => undefined,
+          ),
+        ),
+      )
     }
   const routes = [
     ...site.pages.map(page => {
@@ -142,7 +152,7 @@ export function startHono(site: Site): Promise<Running> {
   const answerWith = (path: string, make: Page['reply']) => async (context: Context) => {
     base.count(path)
     const derived = (): unknown => [context.get('user'), context.get('session'), context.req.header()]
-    return responseOf(await make(seenOf(context.req.raw, derived, context.get('user'))))
+    return responseOf(await make(seenOf(context.req.raw, derived, context.get('user'), () => context.var)))
   }
   for (const page of site.pages) {
     const read = {

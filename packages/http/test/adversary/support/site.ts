@@ -24,6 +24,8 @@ export interface Seen {
   query(): unknown
   /** Cookies, session and user, as earlier middleware left them. */
   derived(): unknown
+  /** Where earlier middleware leaves things for handlers and templates. */
+  beside(): unknown
   /** The address of the client. */
   address(): unknown
   user(): User | undefined
