@@ -101,7 +101,7 @@ export interface Cache<T extends Policies = Policies> extends Verbs<unknown> {
   on<N extends EventName>(name: N, listener: Listener<N>): () => void
   stats(): Stats
   status(): Status
-  /** Resolves when a backend was found; never rejects. Nothing needs to wait for it. */
+  /** Resolves when a backend was found, and the policies that operators have changed are known; never rejects. Nothing needs to wait for it. */
   ready(): Promise<Status>
   /** Ends timers and connections of our own; borrowed clients stay open. Later calls reject with PALIER_CLOSED. */
   close(): Promise<void>

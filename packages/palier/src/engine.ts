@@ -125,6 +125,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
   let cancelLook: (() => void) | undefined
   let cancelTend: (() => void) | undefined
   let stateSince = clock.wall()
+  let policiesKnown: Promise<void> = Promise.resolve()
 
   const parts = {
     namespace,
@@ -148,7 +149,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     journal: undefined,
     closed: new AbortController(),
     loadPolicies() {
-      if (core.enabled && core.home.link?.usable() === true) void desk.policies.load()
+      if (core.enabled && core.home.link?.usable() === true) policiesKnown = desk.policies.load()
     },
   }
   const { core, local } = withTier(parts, without)
@@ -374,6 +375,7 @@ export function createEngine<const T extends Policies>(options: CacheOptions<T>,
     status,
     async ready() {
       await settled
+      await policiesKnown
       return status()
     },
     close,

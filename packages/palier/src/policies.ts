@@ -1,4 +1,4 @@
-import { type Core, reportError, type TypeState } from './core.ts'
+import type { Core, TypeState } from './core.ts'
 import type { Documents } from './documents.ts'
 import { toMilliseconds } from './duration.ts'
 import { badOption } from './errors.ts'
@@ -44,8 +44,8 @@ export function createPolicies(core: Core, documents: Documents<Changes>): Polic
         const found = await documents.read(ID)
         if (!isOld) apply(found?.value)
       } while (isOld)
-    } catch (error) {
-      if (!core.closed.signal.aborted) reportError(core, 'policies', error)
+    } catch {
+      // Whoever reaches the backend for us told of it, and what is known goes on.
     } finally {
       loading = undefined
     }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isIPv4, isIPv6 } from 'node:net'
-import { badOption } from './bad-option.ts'
+import { badOption } from 'palier'
 
 export interface ClientKeyOptions {
   /** IPv6 addresses that agree in so many bits count as one client: 1 to 128; 56 unless said, which is what a home gets. */

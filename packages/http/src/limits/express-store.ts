@@ -1,4 +1,4 @@
-import { badOption } from './bad-option.ts'
+import { badOption } from 'palier'
 import { boundedKey } from './client-key.ts'
 import { createEpoch } from './epoch.ts'
 import type { LimitCache } from './limit-cache.ts'

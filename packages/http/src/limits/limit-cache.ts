@@ -1,5 +1,4 @@
-import { type Cache, type CacheOptions, createCache } from 'palier'
-import { badOption } from './bad-option.ts'
+import { badOption, type Cache, type CacheOptions, createCache } from 'palier'
 
 /** What limits need of a cache. */
 export type LimitCache = Pick<Cache, 'counter' | 'limiter'>

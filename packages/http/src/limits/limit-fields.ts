@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Limited } from 'palier'
-import { badOption } from './bad-option.ts'
+import { badOption, type Limited } from 'palier'
 
 /** The fields that tell a client of its limit: a draft of the IETF, or `X-RateLimit-*` with the reset in seconds since 1970. */
 export type LimitHeaders = 'draft-8' | 'draft-7' | 'draft-6' | 'legacy'

@@ -1,5 +1,4 @@
-import type { Limited, Limiter } from 'palier'
-import { badOption, checkFields } from './bad-option.ts'
+import { badOption, checkFields, type Limited, type Limiter } from 'palier'
 import { boundedKey, clientKey } from './client-key.ts'
 import { checkHeaders, checkPolicyName, type Field, type LimitHeaders, limitFields, waitOf } from './limit-fields.ts'
 
@@ -72,7 +71,7 @@ function problem(decision: Limited, name: string): { readonly status: number; re
 }
 
 function createJudge<R extends object>(limiter: Limiter, options: LimitRequestsOptions<R>): Judge<R> {
-  checkFields(options, FIELDS)
+  checkFields('options', options, FIELDS)
   const { key, cost, skip, name = limiter.name, headers = 'draft-8', partition = false, ipv6Prefix = 56 } = options
   for (const [field, value] of Object.entries({ key, cost, skip })) checkFunction(field, value)
   checkHeaders(headers)

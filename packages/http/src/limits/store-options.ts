@@ -1,5 +1,4 @@
-import { type OnOutage, PalierError } from 'palier'
-import { badOption, checkFields } from './bad-option.ts'
+import { badOption, checkFields, type OnOutage, PalierError } from 'palier'
 import type { LimitCache } from './limit-cache.ts'
 
 /** What the stores for limiters of frameworks have in common. */
@@ -21,7 +20,7 @@ export const STORE_FIELDS: readonly string[] = ['name', 'onOutage', 'processes']
 /** Throws PALIER_BAD_OPTION for what no counter would take later, when nobody hears it any more. */
 export function checkStoreOptions(cache: LimitCache, options: LimitStoreOptions, fields: readonly string[]): void {
   if (typeof cache?.counter !== 'function') throw badOption('cache', 'a cache of createCache or rateLimitCache', cache)
-  checkFields(options, fields)
+  checkFields('options', options, fields)
   const { name, onOutage, processes } = options
   if (typeof name !== 'string' || name === '') throw badOption('name', 'a non-empty string', name)
   if (!['closed', 'open', 'local'].includes(onOutage))

@@ -69,6 +69,7 @@ class Fill<Req, Done> {
   readonly at: Plan<Req>
   readonly exchange: Exchange<Req, Done>
   readonly key: string
+  readonly whose: string
   readonly own: { readonly subject?: string }
   /** `none`: another request's run of the handler, or what was kept, is what this one gets. */
   mode: 'none' | 'direct' | 'behind' = 'none'
@@ -78,12 +79,23 @@ class Fill<Req, Done> {
   /** What its own run came to, whatever the cache has given meanwhile; undefined when it failed. */
   finished: Promise<Stored | Unstored | undefined> | undefined
 
-  constructor(at: Plan<Req>, exchange: Exchange<Req, Done>, key: string, own: { readonly subject?: string }) {
+  constructor(
+    at: Plan<Req>,
+    exchange: Exchange<Req, Done>,
+    key: string,
+    whose: string,
+    own: { readonly subject?: string },
+  ) {
     this.at = at
     this.exchange = exchange
     this.key = key
+    this.whose = whose
     this.own = own
   }
+}
+
+function whoseOf<Req>({ route }: Plan<Req>, subject: string | undefined): string {
+  return `${route.key === undefined ? 'url' : 'key'} ${subject ?? ''}`
 }
 
 /** The handler failed, and something older may be served instead. */
@@ -156,7 +168,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       return { unstored: judgement.detail }
     }
     const ceiling = ceilingOf(at)
-    const stored = await storedOf(captured, at.route, judgement, { ceiling, madeAt: clock.wall() })
+    const stored = await storedOf(captured, at.route, judgement, { ceiling, madeAt: clock.wall(), whose: fill.whose })
     if (stored.ttl < ceiling) context.ttl(stored.ttl)
     return stored
   }
@@ -164,7 +176,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   /** Makes a response for whoever waits for it. */
   async function make<Req, Done>(fill: Fill<Req, Done>, context: FactoryContext): Promise<Stored | Unstored> {
     const { exchange } = fill
-    const old = isStored(context.stale) ? context.stale : undefined
+    const old = isStored(context.stale, fill.whose) ? context.stale : undefined
     fill.replaced = old
     fill.mode = exchange.canRunBehind && old !== undefined && staleness(old) < old.staleFor ? 'behind' : 'direct'
     const making = (async () => {
@@ -188,9 +200,10 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       typeof route.tags === 'function'
         ? { ...at.call, ...own, tags: textList('tags', route.tags(request)) }
         : { ...at.call, ...own }
+    const whose = whoseOf(at, subject)
     let softTimeout = 0
     for (let tries = 1; ; tries++) {
-      const fill = new Fill(at, exchange, key, own)
+      const fill = new Fill(at, exchange, key, whose, own)
       let landed: Fetched<Stored | Unstored>
       try {
         landed = await entries.fetch<Stored | Unstored>(
@@ -203,7 +216,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       }
       const { value, outcome, age, ttl } = landed
       if (fill.mode === 'direct') return lead(exchange, fill, value)
-      if (isStored(value)) {
+      if (isStored(value, fill.whose)) {
         const left = outcome === 'stale' ? -Math.max(0, staleness(value)) : ttl
         if (outcome !== 'stale' || fill.mode === 'behind' || -left < value.staleFor) {
           // The handler was quicker than the old response.
@@ -217,7 +230,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
         if (-left < value.errorFor) return answer(exchange, value, used('stale', Math.floor(left / 1000)), age)
         return exchange.bypass({ cache: 'MISS', fwd: 'stale', detail: 'must-revalidate' })
       }
-      const detail = value?.unstored ?? 'foreign'
+      const detail = 'unstored' in (value ?? {}) ? (value as Unstored).unstored : 'foreign'
       if (fill.mode === 'behind') return unserved(exchange, fill, detail)
       const isLost = detail === 'aborted' || detail === 'lost'
       if (isLost && tries < TRIES && facts.method === 'GET') continue
@@ -238,16 +251,16 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     landed: Stored | Unstored,
   ): Promise<Done> {
     // The cache has lost patience and gave what is old; the run itself decides.
-    const result = isStored(landed) || landed === undefined ? await fill.finished : landed
+    const result = isStored(landed, fill.whose) || landed === undefined ? await fill.finished : landed
     const { captured } = fill
     if (captured?.kind !== 'whole') return exchange.passed()
-    if (result === undefined && isStored(landed)) {
+    if (result === undefined && isStored(landed, fill.whose)) {
       const ttl = Math.floor(-staleness(landed) / 1000)
       return answer(exchange, landed, { cache: 'STALE', ttl: Math.min(0, ttl) }, clock.wall() - landed.madeAt)
     }
-    if (result === undefined || !isStored(result))
+    if (result === undefined || !isStored(result, fill.whose))
       return exchange.replay(captured, missed(result?.unstored ?? 'status'))
-    return answer(exchange, isStored(landed) && landed.madeAt === result.madeAt ? landed : result, {
+    return answer(exchange, isStored(landed, fill.whose) && landed.madeAt === result.madeAt ? landed : result, {
       ...{ cache: 'MISS', fwd: fill.replaced === undefined ? 'uri-miss' : 'stale', stored: true },
     })
   }
@@ -302,7 +315,9 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     const own = at.isScoped && subject !== undefined ? { subject } : {}
     try {
       const found = await at.entries.peek(key, own)
-      return found?.state === 'fresh' && isStored(found.value) ? { ...found, stored: found.value } : undefined
+      return found?.state === 'fresh' && isStored(found.value, whoseOf(at, subject))
+        ? { ...found, stored: found.value }
+        : undefined
     } catch {
       // Told by an event of the cache, and the handler is there.
       return undefined

@@ -56,7 +56,10 @@ function narrowRequest(request: Request, route: Covering, signal: AbortSignal | 
   for (const [name, value] of request.headers) if (isCovered(name, route)) headers.append(name, value)
   const url = new URL(request.url)
   const target = chosenTarget(`${url.pathname}${url.search}`, route.query)
-  return new Request(`${url.origin}${target}`, { method: 'GET', headers, ...(signal && { signal }) })
+  // The host is in the key, or nobody's to know.
+  const origin = isCovered('host', route) ? url.origin : 'http://localhost'
+  if (headers.has('host')) headers.set('host', url.host)
+  return new Request(`${origin}${target}`, { method: 'GET', headers, ...(signal && { signal }) })
 }
 
 function toResponse({ status, headers, body }: Answer, method: string): Response {
@@ -152,12 +155,14 @@ export interface FetchParts {
   run(request: Request): Promise<Response>
   /** The same for nobody; undefined where that cannot be done. */
   readonly behind: ((request: Request) => Promise<Response>) | undefined
+  /** Something that the key does not cover, and the handler read during `run`. */
+  read?(): string | undefined
 }
 
 /** `subject` is what the functions of a route are given: the request, or what a framework makes of it. */
 export function createFetchExchange<Req>(
   subject: Req,
-  { request, route, settled, run, behind }: FetchParts,
+  { request, route, settled, run, behind, read }: FetchParts,
 ): Exchange<Req, Response> {
   let running: Promise<FetchCaptured> | undefined
 
@@ -176,7 +181,8 @@ export function createFetchExchange<Req>(
     bypass: async outcome => marked(await run(request), outcome),
     async run() {
       running = run(narrowRequest(request, route, request.signal)).then(response => captureFetch(response, settled))
-      return (await running).captured
+      const { captured } = await running
+      return captured.kind === 'whole' ? { ...captured, read: read?.() } : captured
     },
     async runBehind() {
       if (behind === undefined) throw new Error('a response cannot be made behind the back of a client here')

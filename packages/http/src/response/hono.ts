@@ -3,6 +3,7 @@ import type { Cache } from 'palier'
 import { createResponseCache, type ResponseCache } from './core.ts'
 import { createFetchExchange } from './fetch.ts'
 import { type Invalidation, invalidator } from './invalidates.ts'
+import { type Shadows, shadowing } from './shadow.ts'
 import {
   badOption,
   type CacheResponseOptions,
@@ -18,6 +19,9 @@ export interface HonoContextLike {
   get res(): Response
   set res(response: Response | undefined)
   readonly env: unknown
+  /** What earlier middleware has set. */
+  readonly var: object
+  readonly get: unknown
 }
 
 export type HonoMiddleware<C> = (context: C, next: () => Promise<void>) => Promise<Response | void>
@@ -42,6 +46,23 @@ export interface HonoCache<T extends Types> {
   ): HonoMiddleware<C>
 }
 
+/** Tells when a handler reads what middleware before the cache has left in the context: it may be of one client. */
+function watch(context: HonoContextLike, tell: () => void): Shadows {
+  const shadows = shadowing(context)
+  const { var: before, get } = context
+  const left = new Map(Object.entries(before))
+  if (left.size === 0 || typeof get !== 'function') return shadows
+  shadows.value('get', (name: string) => {
+    if (left.has(name)) tell()
+    return (get as (name: string) => unknown)(name)
+  })
+  shadows.getter('var', () => {
+    tell()
+    return before
+  })
+  return shadows
+}
+
 /** The response cache as middleware of Hono. The cache stays the caller's, who closes it. */
 export function honoCache<T extends Types>(cache: Cache<T>, options: HonoCacheOptions = {}): HonoCache<T> {
   const { fetch, ...rest } = options
@@ -57,11 +78,15 @@ export function honoCache<T extends Types>(cache: Cache<T>, options: HonoCacheOp
       return async (context: C, next: () => Promise<void>) => {
         if (refreshes.getStore() === true) return next()
         const request = context.req.raw
+        let read: string | undefined
         const run = async (own: Request): Promise<Response> => {
+          const watched =
+            own === request || plan.route.scope !== 'public' ? undefined : watch(context, () => (read = 'var'))
           context.req.raw = own
           try {
             await next()
           } finally {
+            watched?.restore()
             context.req.raw = request
           }
           const { res } = context
@@ -70,7 +95,7 @@ export function honoCache<T extends Types>(cache: Cache<T>, options: HonoCacheOp
           return res
         }
         const behind = fetch && ((own: Request) => refreshes.run(true, async () => fetch(own, context.env)))
-        const parts = { request, route: plan.route, settled: responses.settled, run, behind }
+        const parts = { request, route: plan.route, settled: responses.settled, run, behind, read: () => read }
         context.res = await responses.handle(plan, createFetchExchange(context, parts))
       }
     },

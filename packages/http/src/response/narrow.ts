@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { Route } from './options.ts'
 import { chosenTarget } from './request-key.ts'
-import { shadowing } from './shadow.ts'
+import { type Shadows, shadowing } from './shadow.ts'
 
-/** Headers that are about the connection, or in every key. */
-const HARMLESS = new Set(['host', 'connection', 'keep-alive', ':method', ':path', ':scheme', ':authority'])
+/** In every key that the application did not make itself. */
+const KEYED = new Set(['host', ':method', ':path', ':scheme', ':authority'])
 const PERSONAL = new Set(['cookie', 'authorization'])
 
 /** The part of a route that says what its keys cover. */
-export type Covering = Pick<Route<never>, 'scope' | 'vary' | 'query'>
+export type Covering = Pick<Route<never>, 'scope' | 'vary' | 'query'> & { readonly key: unknown }
 
 /** Whether a handler may read a request header during a run whose response is kept: the key covers it. */
 export function isCovered(name: string, route: Covering): boolean {
-  if (HARMLESS.has(name) || route.vary.includes(name)) return true
+  if (route.vary.includes(name) || (route.key === undefined && KEYED.has(name))) return true
   return route.scope !== 'public' && PERSONAL.has(name)
 }
 
@@ -30,14 +30,16 @@ export interface Narrowed {
 function coveredHeaders(request: IncomingMessage, route: Covering) {
   const headers: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(request.headers)) {
-    if (isCovered(name, route)) headers[name] = value
+    if (isCovered(name, route)) headers[name] = name === 'host' ? String(value).toLowerCase() : value
   }
   const rawHeaders: string[] = []
   const distinct: Record<string, string[]> = {}
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i] ?? ''
-    const value = request.rawHeaders[i + 1] ?? ''
     const lower = name.toLowerCase()
+    const given = request.rawHeaders[i + 1] ?? ''
+    // As it is in the key.
+    const value = lower === 'host' ? given.toLowerCase() : given
     if (!isCovered(lower, route)) continue
     rawHeaders.push(name, value)
     distinct[lower] = [...(distinct[lower] ?? []), value]
@@ -62,9 +64,20 @@ function narrowedQuery(view: object, query: unknown, target: string, chosen: Rea
  * Hides from a handler what the key does not cover. `views` are the objects it may look at: the request of Node itself
  * first, and that of a framework around it.
  */
-export function narrow(request: IncomingMessage, views: readonly object[], route: Covering): Narrowed {
+export function narrow(
+  request: IncomingMessage,
+  response: object,
+  views: readonly object[],
+  route: Covering,
+): Narrowed {
   let read: string | undefined
+  const tell = (name: string): void => {
+    read ??= name
+  }
   const raw = shadowing(request)
+  const answer = shadowing(response)
+  raw.value('socket', watchedSocket(request.socket, tell))
+  if (route.scope === 'public') watchLocals(response, answer, tell)
   for (const [name, value] of Object.entries(coveredHeaders(request, route))) raw.value(name, value)
   const others = views.map(view => {
     const shadows = view === request ? raw : shadowing(view)
@@ -74,7 +87,7 @@ export function narrow(request: IncomingMessage, views: readonly object[], route
       const value: unknown = Reflect.get(view, name)
       if (value === undefined) continue
       shadows.getter(name, () => {
-        read ??= name
+        tell(name)
         return value
       })
     }
@@ -85,12 +98,35 @@ export function narrow(request: IncomingMessage, views: readonly object[], route
       return read
     },
     restore() {
-      for (const shadows of [raw, ...others]) shadows.restore()
+      for (const shadows of [raw, answer, ...others]) shadows.restore()
     },
   }
 }
 
-function narrowTarget(view: object, shadows: ReturnType<typeof shadowing>, chosen: ReadonlySet<string>): void {
+const ADDRESS = new Set<unknown>(['remoteAddress', 'remotePort', 'remoteFamily'])
+
+/** The address of a client is in no key. */
+function watchedSocket(socket: IncomingMessage['socket'], tell: (name: string) => void): unknown {
+  return new Proxy(socket, {
+    get(target, name) {
+      if (ADDRESS.has(name)) tell('address')
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
+/** Middleware leaves there what templates are to know, of this client too. */
+function watchLocals(response: object, shadows: Shadows, tell: (name: string) => void): void {
+  const locals: unknown = Reflect.get(response, 'locals')
+  if (typeof locals !== 'object' || locals === null || Object.keys(locals).length === 0) return
+  shadows.getter('locals', () => {
+    tell('locals')
+    return locals
+  })
+}
+
+function narrowTarget(view: object, shadows: Shadows, chosen: ReadonlySet<string>): void {
   const url: unknown = Reflect.get(view, 'url')
   if (typeof url !== 'string') return
   const target = chosenTarget(url, chosen)

@@ -1,18 +1,24 @@
 export type Encoding = 'identity' | 'gzip' | 'br'
 
+/** What cannot be read is a refusal: the other mistake would give somebody what they cannot decode. */
+function qualityOf(parameters: readonly string[]): number {
+  const quality = parameters.map(text => /^\s*q\s*=\s*(.*?)\s*$/i.exec(text)?.[1]).find(text => text !== undefined)
+  if (quality === undefined) return 1
+  return /^(?:0(?:\.\d*)?|1(?:\.0*)?)$/.test(quality) ? Number(quality) : 0
+}
+
 /** The encodings a client takes, best first; `identity` is last unless it was asked for, and absent only when it was refused. */
 export function acceptedEncodings(header: string | undefined): readonly Encoding[] {
   if (header === undefined || header.trim() === '') return ['identity']
   const weights = new Map<string, number>()
   for (const part of header.split(',')) {
     const [name = '', ...parameters] = part.split(';')
-    const quality = parameters.map(text => /^\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*$/i.exec(text)?.[1]).find(Boolean)
     weights.set(
       name
         .trim()
         .toLowerCase()
         .replace(/^x-gzip$/, 'gzip'),
-      quality === undefined ? 1 : Number(quality),
+      qualityOf(parameters),
     )
   }
   const others = weights.get('*')
@@ -26,7 +32,7 @@ export function accepts(header: string | undefined, encoding: string): boolean {
   if (encoding === 'gzip' || encoding === 'br') return acceptedEncodings(header).includes(encoding)
   return (header ?? '').split(',').some(part => {
     const [name = '', ...parameters] = part.split(';')
-    return name.trim().toLowerCase() === encoding && !parameters.some(text => /^\s*q\s*=\s*0(?:\.0*)?\s*$/i.test(text))
+    return name.trim().toLowerCase() === encoding && qualityOf(parameters) > 0
   })
 }
 

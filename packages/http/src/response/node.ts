@@ -229,7 +229,7 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
   async capture(target: ServerResponse, behind: boolean, start: () => void): Promise<Captured> {
     const { raw } = this
     this.#preset ??= this.#form.preset(this)
-    const narrowed = narrow(raw, this.#form.views(this), this.#route)
+    const narrowed = narrow(raw, target, this.#form.views(this), this.#route)
     const { clock, maxBodyBytes } = this.#settled
     const onPass = (detail: string): void => {
       target.removeHeader(CONTROL)

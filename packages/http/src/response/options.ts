@@ -23,7 +23,10 @@ export interface CacheResponseOptions<Req> {
   /** Required: without it every request runs the handler and nothing is kept. */
   readonly scope: ResponseScope<Req>
   readonly tags?: readonly string[] | ((request: Req) => readonly string[])
-  /** Stands for host, path and query in the key. With scope `public` and no `vary` it is the key of the entry. */
+  /**
+   * Stands for host, path and query in the key; the handler does not see the Host header unless `vary` names it. With scope
+   * `public` and no `vary` it is the key of the entry.
+   */
   readonly key?: (request: Req) => string
   /** Request headers that shape the response: their values are in the key, and the handler may read them. */
   readonly vary?: readonly string[]
@@ -210,7 +213,7 @@ export interface Route<Req> {
 const ROUTE_FIELDS = ['ttl', 'grace', 'scope', 'tags', 'key', 'vary', 'query', 'when', 'statuses']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 /** Decided by the cache itself, so never part of what a handler may depend on. */
-const UNVARIABLE = /^(?:\*|host|range|if-.+|accept-encoding|connection|transfer-encoding|content-length)$/
+const UNVARIABLE = /^(?:\*|range|if-.+|accept-encoding|connection|transfer-encoding|content-length)$/
 
 function varied(name: string): string {
   const lower = name.toLowerCase()

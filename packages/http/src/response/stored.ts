@@ -8,6 +8,8 @@ import { fieldsOf, keptHeaders, type Life, namesOf, type Whole } from './storabl
 /** A response as the cache keeps it. */
 export interface Stored {
   readonly form: 'palier-response-1'
+  /** Whose it is, and what its key was made of: an application's own key may be equal to one of ours. */
+  readonly whose: string
   readonly status: number
   /** Name and value by turns. */
   readonly headers: readonly string[]
@@ -26,8 +28,9 @@ export interface Stored {
 }
 
 /** Whether what lies under a key is a response: the application may keep other things in the same type. */
-export function isStored(value: unknown): value is Stored {
-  return typeof value === 'object' && value !== null && 'form' in value && value.form === 'palier-response-1'
+export function isStored(value: unknown, whose: string): value is Stored {
+  if (typeof value !== 'object' || value === null || !('form' in value) || !('whose' in value)) return false
+  return value.form === 'palier-response-1' && value.whose === whose
 }
 
 const SMALLEST = 1024
@@ -69,7 +72,7 @@ export async function storedOf<Req>(
   whole: Whole,
   route: Route<Req>,
   life: Life,
-  { ceiling, madeAt }: { readonly ceiling: number; readonly madeAt: number },
+  { ceiling, madeAt, whose }: { readonly ceiling: number; readonly madeAt: number; readonly whose: string },
 ): Promise<Stored> {
   const fields = fieldsOf(whole.headers)
   const variants = await variantsOf(whole.body, fields)
@@ -82,6 +85,7 @@ export async function storedOf<Req>(
     headers.push('cache-control', route.scope === 'public' ? 'no-cache' : 'private, no-cache')
   return {
     form: 'palier-response-1',
+    whose,
     status: whole.status,
     headers,
     etag: entityTag(fields.get('etag'), whole.body),

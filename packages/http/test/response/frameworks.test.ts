@@ -226,8 +226,8 @@ describe.each(FRAMEWORKS)('%s', (_name, build) => {
       headers: { ...headers, 'if-none-match': '"x"', 'accept-encoding': 'br' },
     })
     expect(reply.cache).toBe('MISS')
-    const { host, connection, ...seen } = state.headers
-    expect([seen, typeof host, typeof connection]).toEqual([{ 'accept-language': 'de' }, 'string', expect.any(String)])
+    const { host, ...seen } = state.headers
+    expect([seen, typeof host]).toEqual([{ 'accept-language': 'de' }, 'string'])
     expect(state.url).toBe('/page?a=2')
     expect(reply.headers.vary).toBe('accept-language')
     expect((await site.ask('/page?a=2&c=3', { headers: { 'accept-language': 'de' } })).cache).toBe('HIT')

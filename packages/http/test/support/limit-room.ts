@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Cache, CacheOptions } from 'palier'
 import { type RedisServer, startRedis } from '../../../palier/test/support/redis-server.ts'
-import { rateLimitCache } from '../../src/index.ts'
+import { rateLimitCache } from '../../src/limits/limit-cache.ts'
 import { type LimitedSite, limitedSite, type SiteOptions, type Way } from './limit-site.ts'
 
 export const BACKENDS = ['memory', 'filesystem', 'redis'] as const

@@ -5,7 +5,9 @@ import express from 'express'
 import { rateLimit } from 'express-rate-limit'
 import fastify, { type FastifyRequest } from 'fastify'
 import type { Cache, OnOutage } from 'palier'
-import { expressRateLimitStore, fastifyRateLimitStore, limitRequests, limitRequestsHook } from '../../src/index.ts'
+import { expressRateLimitStore } from '../../src/limits/express-store.ts'
+import { fastifyRateLimitStore } from '../../src/limits/fastify-store.ts'
+import { limitRequests, limitRequestsHook } from '../../src/limits/limit-requests.ts'
 
 /** Every way to limit requests: a store for a framework's own limiter, or our middleware. */
 export const WAYS = ['express-rate-limit', 'express-rate-limit, sliding', 'fastify', 'middleware', 'hook'] as const

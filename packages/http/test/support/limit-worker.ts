@@ -1,4 +1,4 @@
-import { rateLimitCache } from '../../src/index.ts'
+import { rateLimitCache } from '../../src/limits/limit-cache.ts'
 import { type LimitedSite, limitedSite, WAYS } from './limit-site.ts'
 
 /*

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisStore } from '../../src/stores/redis/store.ts'
 import { encodeRecord } from '../../src/record.ts'
-import { type RedisServer, startRedis, until } from '../support/redis-server.ts'
+import { answers, type RedisServer, startRedis, until } from '../support/redis-server.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -23,7 +23,7 @@ async function scriptsRun(): Promise<number> {
 
 describe('a set that the server carries out after its caller was told that it failed', () => {
   test('is left undone when a frozen server wakes', async () => {
-    const store = redisStore({ url: server.url })
+    const store = await answers(redisStore({ url: server.url }))
     await store.set('k', record('k', 'old'), 60_000)
     const before = await scriptsRun()
     server.pause()
@@ -46,7 +46,8 @@ describe('a set that the server carries out after its caller was told that it fa
   test('a set in time is carried out however the clocks of the two hosts differ', async () => {
     let skew = 0
     const clock = { ...(await import('../../src/clock.ts')).systemClock }
-    const store = redisStore({ url: server.url, clock: { ...clock, now: () => performance.now() + skew } })
+    const skewed = { ...clock, now: () => performance.now() + skew }
+    const store = await answers(redisStore({ url: server.url, clock: skewed }))
     for (const jump of [0, -3_600_000, 7_200_000]) {
       skew += jump
       const text = `after ${jump}`

@@ -200,7 +200,7 @@ describe('a record', () => {
   const span = fc.double({ min: 0, max: 1e15, noNaN: true }).map(Math.abs)
   const records = fc.tuple(
     fc.record({
-      ...{ key: name, createdAt: span, ttl: span, grace: span, cost: u32, mark: u32, size: u32 },
+      ...{ key: name, createdAt: span, ttl: span, grace: span, cost: u32, mark: u32, size: u32, writer: value },
       ...{ form: fc.integer({ min: 0, max: 255 }), stamps: fc.array(fc.record({ name, value }), { maxLength: 5 }) },
     }),
     fc.uint8Array({ maxLength: 100 }),

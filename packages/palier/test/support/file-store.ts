@@ -87,6 +87,8 @@ export async function startWorker(
   })
   const { pid } = child
   if (pid === undefined) throw new Error('the worker did not start')
+  // Whoever asks one that was killed is told by the end of its output.
+  child.stdin.on('error', () => undefined)
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async (): Promise<string> => {

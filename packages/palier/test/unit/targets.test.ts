@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { entryId, entryKey, NAMESPACE, tagStamp, typeStamp } from '../../src/key.ts'
-import { FLUSH_TARGET, keyTarget, patternTarget, sortTargets, stampTarget, WIDEST, widened } from '../../src/targets.ts'
+import {
+  documentTarget,
+  FLUSH_TARGET,
+  keyTarget,
+  patternTarget,
+  sortTargets,
+  stampTarget,
+  WIDEST,
+  widened,
+} from '../../src/targets.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1 })
 
@@ -12,15 +21,23 @@ describe('a target', () => {
         fc.array(text),
         fc.uniqueArray(text),
         fc.array(fc.tuple(text, fc.option(text))),
-        (keys, names, rules) => {
+        fc.array(text),
+        (keys, names, rules, documents) => {
           const patterns = rules.map(([glob, type]) => ({ glob, type: type ?? undefined }))
           const targets = [
             ...patterns.map(patternTarget),
             ...keys.map(keyTarget),
             ...names.map(stampTarget),
+            ...documents.map(documentTarget),
             ...(keys.length % 2 === 0 ? [FLUSH_TARGET] : []),
           ]
-          expect(sortTargets(targets)).toEqual({ keys, stamps: names, patterns, flush: keys.length % 2 === 0 })
+          expect(sortTargets(targets)).toEqual({
+            keys,
+            stamps: names,
+            patterns,
+            documents,
+            flush: keys.length % 2 === 0,
+          })
         },
       ),
     )
@@ -29,9 +46,14 @@ describe('a target', () => {
   test('is a line of its own: two never meet, and none has a line break that JSON or a key did not bring', () => {
     fc.assert(
       fc.property(text, text, (one, other) => {
-        const kinds = [keyTarget, stampTarget, (glob: string) => patternTarget({ glob, type: undefined })]
+        const kinds = [
+          keyTarget,
+          stampTarget,
+          documentTarget,
+          (glob: string) => patternTarget({ glob, type: undefined }),
+        ]
         const all = kinds.flatMap(kind => [kind(one), kind(other)])
-        expect(new Set(all).size).toBe(one === other ? 3 : 6)
+        expect(new Set(all).size).toBe(one === other ? 4 : 8)
       }),
     )
     expect(patternTarget({ glob: 'a', type: 'b' })).not.toBe(patternTarget({ glob: 'a', type: undefined }))
@@ -44,7 +66,13 @@ describe('a target', () => {
   test.each(['', 'x', 'x:y', 'k', 'flushed', 'p:', 'p:{}', 'p:[1]', 'p:["a",1]', 'p:["a",null]', 'p:nonsense'])(
     'of a kind or form this version does not know (%j) stands for everything',
     target => {
-      expect(sortTargets([target])).toEqual({ keys: [], stamps: [NAMESPACE], patterns: [], flush: false })
+      expect(sortTargets([target])).toEqual({
+        keys: [],
+        stamps: [NAMESPACE],
+        patterns: [],
+        documents: [],
+        flush: false,
+      })
     },
   )
 
@@ -53,7 +81,7 @@ describe('a target', () => {
   })
 
   test('nothing is nothing', () => {
-    expect(sortTargets([])).toEqual({ keys: [], stamps: [], patterns: [], flush: false })
+    expect(sortTargets([])).toEqual({ keys: [], stamps: [], patterns: [], documents: [], flush: false })
   })
 })
 
@@ -71,6 +99,10 @@ describe('the wider target', () => {
     expect(widened('n', keyTarget('other:e:user::k'))).toBe(WIDEST)
     expect(widened('n', keyTarget('n:s:g:t'))).toBe(WIDEST)
     expect(widened('n', keyTarget(''))).toBe(WIDEST)
+  })
+
+  test('of a document is itself: nothing wider would reach it', () => {
+    expect(widened('n', documentTarget('n:d:sessions:1'))).toBe('d:n:d:sessions:1')
   })
 
   test('of anything else is the namespace, and that of the namespace is itself', () => {

@@ -33,7 +33,7 @@ export interface Sending {
   readonly answer: Promise<Answer>
 }
 
-const BUDGET = 5000
+const BUDGET = 20_000
 
 export function wireText(wire: Wire): string {
   const { method = 'GET', target, version = '1.1', host = 'site.test', headers = [], body = '', tail = body } = wire
@@ -106,8 +106,12 @@ function readAnswer(bytes: Buffer, from: number, method: string, isOver: boolean
       end = next + body.length
     }
   }
-  const all = bytes.subarray(from, end).toString('latin1')
-  const answer: Answer = { status, headers, body: Buffer.from(body), isWhole, all, get }
+  const answer: Answer = {
+    ...{ status, headers, isWhole, get, body: Buffer.from(body) },
+    get all() {
+      return bytes.subarray(from, end).toString('latin1')
+    },
+  }
   return { answer, end }
 }
 
