@@ -54,7 +54,7 @@ describe.each(ADAPTERS.filter(([name]) => name !== 'express 4' && name !== 'hono
 })
 
 // What follows depends on nothing that an adapter does.
-describe.each(ADAPTERS.filter(([name]) => name === 'front'))('%s', (_name, start) => {
+describe.each(ADAPTERS.filter(([name]) => name === 'fastify'))('%s', (_name, start) => {
   const kinds: readonly (readonly [string, (i: number) => Wire])[] = [
     ['hosts', i => ({ target: '/page/hot1', host: `made-up-${i}.test` })],
     ['paths', i => ({ target: `/page/made-up-${i}` })],

@@ -144,19 +144,19 @@ export function createLedger({ io, layout, leases, clock, budget, wantSweep }: L
 
   /**
    * Adds to the allowance, or with negative amounts gives back. `wanted` may refuse with undefined. What is paid
-   * meanwhile stays right, because `local` is only added to. `none`: there is no ledger.
+   * meanwhile stays right, because `local` is only added to. `none`: there is no ledger, or others did not let go of it.
    */
   const exchange = async (wanted: (page: Page) => Count | undefined): Promise<'done' | 'refused' | 'none'> => {
     let given: Count = { bytes: 0, files: 0 }
-    let seen = false
+    let isRefused = false
     const page = await update(page => {
-      seen = page !== undefined
       const amount = page && wanted(page)
+      isRefused = page !== undefined && amount === undefined
       if (page === undefined || amount === undefined) return undefined
       given = amount
       return visit(page, amount)
     })
-    if (page === undefined) return seen ? 'refused' : 'none'
+    if (page === undefined) return isRefused ? 'refused' : 'none'
     local.bytes += given.bytes
     local.files += given.files
     if (page.bytes > budget.bytes * SWEEP_AT || page.files > budget.files * SWEEP_AT) wantSweep()
