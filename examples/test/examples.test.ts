@@ -100,29 +100,30 @@ describe.each(['express', 'fastify', 'hono', 'node'])('the example for %s', name
     expect((await fetch(`${example.url}/products`)).headers.get('x-cache')).toBe('MISS')
   })
 
-  if (name !== 'node') test('keeps a page for each user', async () => {
-    const as = async (user: string): Promise<Record<string, string>> => {
-      if (!hasSessions) return { authorization: `Bearer ${user}` }
-      const login = await post(`${example.url}/login`, { name: user })
-      const cookie = login.headers.getSetCookie()[0]?.split(';')[0]
-      return { cookie: cookie ?? '' }
-    }
-    const me = async (headers: Record<string, string>): Promise<[string | null, number, string | undefined]> => {
-      const response = await fetch(`${example.url}/me`, { headers })
-      const { user } = (await response.json()) as { user?: string }
-      return [response.headers.get('x-cache'), response.status, user]
-    }
-    const [ann, bob] = [await as('ann'), await as('bob')]
-    expect(await me({})).toEqual(['BYPASS', 401, undefined])
-    expect(await me(ann)).toEqual(['MISS', 200, 'ann'])
-    expect(await me(bob)).toEqual(['MISS', 200, 'bob'])
-    expect(await me(ann)).toEqual(['HIT', 200, 'ann'])
-    expect(await me(bob)).toEqual(['HIT', 200, 'bob'])
-    if (!hasSessions) return
-    const { status } = await fetch(`${example.url}/logout`, { method: 'POST', headers: ann })
-    expect(status).toBe(204)
-    expect(await me(ann)).toEqual(['BYPASS', 401, undefined])
-  })
+  if (name !== 'node')
+    test('keeps a page for each user', async () => {
+      const as = async (user: string): Promise<Record<string, string>> => {
+        if (!hasSessions) return { authorization: `Bearer ${user}` }
+        const login = await post(`${example.url}/login`, { name: user })
+        const cookie = login.headers.getSetCookie()[0]?.split(';')[0]
+        return { cookie: cookie ?? '' }
+      }
+      const me = async (headers: Record<string, string>): Promise<[string | null, number, string | undefined]> => {
+        const response = await fetch(`${example.url}/me`, { headers })
+        const { user } = (await response.json()) as { user?: string }
+        return [response.headers.get('x-cache'), response.status, user]
+      }
+      const [ann, bob] = [await as('ann'), await as('bob')]
+      expect(await me({})).toEqual(['BYPASS', 401, undefined])
+      expect(await me(ann)).toEqual(['MISS', 200, 'ann'])
+      expect(await me(bob)).toEqual(['MISS', 200, 'bob'])
+      expect(await me(ann)).toEqual(['HIT', 200, 'ann'])
+      expect(await me(bob)).toEqual(['HIT', 200, 'bob'])
+      if (!hasSessions) return
+      const { status } = await fetch(`${example.url}/logout`, { method: 'POST', headers: ann })
+      expect(status).toBe(204)
+      expect(await me(ann)).toEqual(['BYPASS', 401, undefined])
+    })
 
   test('limits what may be tried often', async () => {
     const path = hasSessions ? '/login' : '/products'

@@ -9,7 +9,7 @@ import type { Replaced } from './tags.ts'
 import { stampTarget } from './targets.ts'
 
 /** How long a clear can be undone. Milliseconds. */
-export const UNDO_FOR = 600_000
+const UNDO_FOR = 600_000
 
 /** What is kept of a clear, for whichever process is asked to undo it. */
 export type Undo = readonly { readonly name: string; readonly before: string; readonly after: string }[]

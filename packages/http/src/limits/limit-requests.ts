@@ -115,7 +115,7 @@ function joined({ value, joins }: Field, before: unknown): string {
 export function limitRequests<R extends object = AddressedRequest>(
   limiter: Limiter,
   options: LimitRequestsOptions<R> = {},
-): (request: R, response: LimitedResponse, next: (error?: unknown) => void) => void {
+): (request: NoInfer<R>, response: LimitedResponse, next: (error?: unknown) => void) => void {
   const judge = createJudge(limiter, options)
   return (request, response, next) => {
     judge(request).then(({ fields, denied }) => {
@@ -132,7 +132,7 @@ export function limitRequests<R extends object = AddressedRequest>(
 export function limitRequestsHook<R extends object = AddressedRequest>(
   limiter: Limiter,
   options: LimitRequestsOptions<R> = {},
-): (request: R, reply: LimitedReply) => Promise<unknown> {
+): (request: NoInfer<R>, reply: LimitedReply) => Promise<unknown> {
   const judge = createJudge(limiter, options)
   return async (request, reply) => {
     const { fields, denied } = await judge(request)
