@@ -35,7 +35,13 @@ export {
 } from './response/fastify.ts'
 export { type FetchCache, fetchCache, type FetchHandler, type FetchWrapper } from './response/fetch.ts'
 export { type FrontRoute, type NodeCache, nodeCache, type RequestListener } from './response/front.ts'
-export { type HonoCache, honoCache, type HonoCacheOptions, type HonoContextLike, type HonoMiddleware } from './response/hono.ts'
+export {
+  type HonoCache,
+  honoCache,
+  type HonoCacheOptions,
+  type HonoContextLike,
+  type HonoMiddleware,
+} from './response/hono.ts'
 export type { Invalidation } from './response/invalidates.ts'
 export type { NodeRequest } from './response/node.ts'
 export type { CacheResponseOptions, ResponseCacheOptions, ResponseScope } from './response/options.ts'

@@ -1,9 +1,8 @@
-import { type FactoryContext, type Fetched, PalierError } from 'palier'
+import { badOption, type FactoryContext, type Fetched, PalierError } from 'palier'
 import { createSights, isOnlyIfCached, refusalOf, type Sights } from './admission.ts'
 import { type Answer, type Answers, createAnswers } from './answer.ts'
 import { bypassed, cacheStatus, missed, type Outcome } from './cache-status.ts'
 import {
-  badOption,
   type CacheResponseOptions,
   type Entries,
   type Host,
@@ -60,8 +59,12 @@ export interface ResponseCache {
 }
 
 /** The result of a run that is not kept, for those who waited for it. */
-interface Unstored {
+class Unstored {
   readonly unstored: string
+
+  constructor(detail: string) {
+    this.unstored = detail
+  }
 }
 
 /** One request's part in a load. A class for the reason that `NodeExchange` is one. */
@@ -78,6 +81,7 @@ class Fill<Req, Done> {
   replaced: Stored | undefined
   /** What its own run came to, whatever the cache has given meanwhile; undefined when it failed. */
   finished: Promise<Stored | Unstored | undefined> | undefined
+  error: unknown
 
   constructor(
     at: Plan<Req>,
@@ -155,7 +159,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     const { captured, at, replaced: old } = fill
     if (captured?.kind !== 'whole') {
       context.skip()
-      return { unstored: captured?.detail ?? 'lost' }
+      return new Unstored(captured?.detail ?? 'lost')
     }
     if (captured.status >= 500 && old !== undefined && staleness(old) < old.errorFor) {
       throw new HandlerFailed(captured.status)
@@ -165,7 +169,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       context.skip()
       // What replaced it may not be kept, but it is replaced.
       if (old !== undefined && captured.status < 500) await at.entries.delete(fill.key, fill.own)
-      return { unstored: judgement.detail }
+      return new Unstored(judgement.detail)
     }
     const ceiling = ceilingOf(at)
     const stored = await storedOf(captured, at.route, judgement, { ceiling, madeAt: clock.wall(), whose: fill.whose })
@@ -183,7 +187,10 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
       fill.captured = await (fill.mode === 'behind' ? exchange.runBehind() : exchange.run())
       return keep(fill, context)
     })()
-    fill.finished = making.catch(() => undefined)
+    fill.finished = making.catch((error: unknown) => {
+      fill.error = error
+      return undefined
+    })
     return making
   }
 
@@ -230,7 +237,7 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
         if (-left < value.errorFor) return answer(exchange, value, used('stale', Math.floor(left / 1000)), age)
         return exchange.bypass({ cache: 'MISS', fwd: 'stale', detail: 'must-revalidate' })
       }
-      const detail = 'unstored' in (value ?? {}) ? (value as Unstored).unstored : 'foreign'
+      const detail = value instanceof Unstored ? value.unstored : 'foreign'
       if (fill.mode === 'behind') return unserved(exchange, fill, detail)
       const isLost = detail === 'aborted' || detail === 'lost'
       if (isLost && tries < TRIES && facts.method === 'GET') continue
@@ -253,11 +260,13 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     // The cache has lost patience and gave what is old; the run itself decides.
     const result = isStored(landed, fill.whose) || landed === undefined ? await fill.finished : landed
     const { captured } = fill
-    if (captured?.kind !== 'whole') return exchange.passed()
-    if (result === undefined && isStored(landed, fill.whose)) {
-      const ttl = Math.floor(-staleness(landed) / 1000)
-      return answer(exchange, landed, { cache: 'STALE', ttl: Math.min(0, ttl) }, clock.wall() - landed.madeAt)
+    const failed = result === undefined && isStored(landed, fill.whose) ? landed : undefined
+    if (failed !== undefined && staleness(failed) < failed.errorFor) {
+      const ttl = Math.floor(-staleness(failed) / 1000)
+      return answer(exchange, failed, used('stale', ttl), clock.wall() - failed.madeAt)
     }
+    if (captured === undefined) throw fill.error
+    if (captured.kind !== 'whole') return exchange.passed()
     if (result === undefined || !isStored(result, fill.whose))
       return exchange.replay(captured, missed(result?.unstored ?? 'status'))
     return answer(exchange, isStored(landed, fill.whose) && landed.madeAt === result.madeAt ? landed : result, {

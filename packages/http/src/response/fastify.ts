@@ -4,7 +4,7 @@ import type { Cache } from 'palier'
 import { linesOf } from './capture.ts'
 import { createResponseCache, type Plan, type ResponseCache } from './core.ts'
 import { type Invalidation, invalidator } from './invalidates.ts'
-import { isCovered } from './narrow.ts'
+import { isCovered, narrow, type Narrowed } from './narrow.ts'
 import { NodeExchange, type NodeForm, type NodeRun } from './node.ts'
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 import { chosenTarget } from './request-key.ts'
@@ -63,6 +63,7 @@ type Preset = ReadonlyMap<string, OutgoingHttpHeader>
 /** A request that this process sends to itself, to make a response anew behind the back of a client. */
 interface Refresh {
   preset: Preset
+  narrowed?: Narrowed
 }
 
 function presetOf(reply: FastifyReplyLike): Preset {
@@ -93,7 +94,7 @@ async function inject<Req extends FastifyRequestLike>(
     headers: linesOf(Object.entries(answer.headers)),
     inherited: new Map([...refresh.preset].map(([name, value]) => [name, String(value)])),
     body: answer.rawPayload,
-    read: undefined,
+    read: refresh.narrowed?.read,
   }
 }
 
@@ -142,6 +143,7 @@ export function fastifyCache<T extends Types>(cache: Cache<T>, options: Response
     const refresh = refreshes.getStore()
     if (refresh !== undefined) {
       refresh.preset = presetOf(reply)
+      refresh.narrowed = narrow(request.raw, reply.raw, [request.raw, request], plan.route)
       return done()
     }
     const form = new FastifyForm(request, reply, () => inject(request, plan, refreshes))

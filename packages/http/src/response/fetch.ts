@@ -44,7 +44,8 @@ function fetchFacts(request: Request): Facts {
     method,
     target: `${url.pathname}${url.search}`,
     rewritten: undefined,
-    host: url.host.toLowerCase(),
+    // Where the two differ, nobody can say which one a handler believes.
+    host: (headers.get('host') ?? url.host).toLowerCase() === url.host ? url.host : undefined,
     isSecure: url.protocol === 'https:',
     header: name => headers.get(name) ?? undefined,
   }
@@ -57,8 +58,9 @@ function narrowRequest(request: Request, route: Covering, signal: AbortSignal | 
   const url = new URL(request.url)
   const target = chosenTarget(`${url.pathname}${url.search}`, route.query)
   // The host is in the key, or nobody's to know.
-  const origin = isCovered('host', route) ? url.origin : 'http://localhost'
-  if (headers.has('host')) headers.set('host', url.host)
+  const isHostKnown = isCovered('host', route)
+  const origin = isHostKnown ? url.origin : 'http://localhost'
+  if (isHostKnown) headers.set('host', url.host)
   return new Request(`${origin}${target}`, { method: 'GET', headers, ...(signal && { signal }) })
 }
 

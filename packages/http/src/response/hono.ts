@@ -1,17 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Cache } from 'palier'
+import { badOption, type Cache } from 'palier'
 import { createResponseCache, type ResponseCache } from './core.ts'
 import { createFetchExchange } from './fetch.ts'
 import { type Invalidation, invalidator } from './invalidates.ts'
 import { type Shadows, shadowing } from './shadow.ts'
-import {
-  badOption,
-  type CacheResponseOptions,
-  hostOf,
-  type ResponseCacheOptions,
-  type TypeName,
-  type Types,
-} from './options.ts'
+import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 
 /** What is used of a context of Hono. */
 export interface HonoContextLike {
@@ -50,7 +43,7 @@ export interface HonoCache<T extends Types> {
 function watch(context: HonoContextLike, tell: () => void): Shadows {
   const shadows = shadowing(context)
   const { var: before, get } = context
-  const left = new Map(Object.entries(before))
+  const left = new Set(Object.keys(before).filter(name => Reflect.get(before, name) !== undefined))
   if (left.size === 0 || typeof get !== 'function') return shadows
   shadows.value('get', (name: string) => {
     if (left.has(name)) tell()

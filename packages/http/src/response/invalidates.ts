@@ -1,4 +1,5 @@
-import { badOption, type Host, textList } from './options.ts'
+import { badOption } from 'palier'
+import { type Host, textList } from './options.ts'
 
 /** What a handler changes, and so what must not be served any more. */
 export interface Invalidation {

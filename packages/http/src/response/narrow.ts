@@ -76,7 +76,7 @@ export function narrow(
   }
   const raw = shadowing(request)
   const answer = shadowing(response)
-  raw.value('socket', watchedSocket(request.socket, tell))
+  if (route.scope !== 'user') raw.value('socket', withoutAddress(request.socket))
   if (route.scope === 'public') watchLocals(response, answer, tell)
   for (const [name, value] of Object.entries(coveredHeaders(request, route))) raw.value(name, value)
   const others = views.map(view => {
@@ -106,10 +106,10 @@ export function narrow(
 const ADDRESS = new Set<unknown>(['remoteAddress', 'remotePort', 'remoteFamily'])
 
 /** The address of a client is in no key. */
-function watchedSocket(socket: IncomingMessage['socket'], tell: (name: string) => void): unknown {
+function withoutAddress(socket: IncomingMessage['socket']): unknown {
   return new Proxy(socket, {
     get(target, name) {
-      if (ADDRESS.has(name)) tell('address')
+      if (ADDRESS.has(name)) return undefined
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },

@@ -110,7 +110,7 @@ function withVary(headers: readonly string[], before: OutgoingHttpHeader | undef
   return headers.with(at + 1, [...names].join(', '))
 }
 
-export function writeAnswer(response: ServerResponse, { status, headers, body }: Answer): void {
+function writeAnswer(response: ServerResponse, { status, headers, body }: Answer): void {
   // Some of what wraps `writeHead` cannot read a flat list.
   if (Object.hasOwn(response, 'writeHead') || response.getHeaderNames().length > 0) {
     applyHeaders(response, withVary(headers, response.getHeader('vary')))

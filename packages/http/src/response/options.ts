@@ -1,13 +1,18 @@
 import {
   type AnyPolicy,
+  badOption,
   type Cache,
+  checkFields,
   type Clock,
   type Duration,
+  type FactoryContext,
+  type Fetched,
+  type Peeked,
   type PolicyView,
   type Receipt,
-  PalierError,
+  systemClock,
+  toMilliseconds,
 } from 'palier'
-import type { FactoryContext, Fetched, Peeked } from 'palier'
 
 /** Who may be given a stored response: everybody, those of one role, or one user. Undefined means nobody: the handler runs. */
 export type ResponseScope<Req> =
@@ -110,34 +115,6 @@ export interface Settled {
 const SESSION_COOKIES = ['connect.sid', 'sid', 'sessionid', 'session', 'session_id', 'session-id', 'koa.sess', 'token']
 const FOREIGN_COOKIES = ['jsessionid', 'phpsessid', 'asp.net_sessionid', 'auth', 'auth_token', 'access_token', 'jwt']
 
-const PLAIN_CLOCK: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
-  hold(ms, run) {
-    const timer = setTimeout(run, ms)
-    return () => clearTimeout(timer)
-  },
-}
-
-export function badOption(name: string, expected: string, received: unknown): PalierError {
-  const shown = ['string', 'number', 'boolean'].includes(typeof received)
-    ? JSON.stringify(received)
-    : `a value of type ${received === null ? 'null' : typeof received}`
-  return new PalierError('PALIER_BAD_OPTION', `${name}: expected ${expected}, received ${shown}`)
-}
-
-function checkFields(where: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw badOption(where, 'an object', options)
-  for (const field of Object.keys(options)) {
-    if (!known.includes(field)) throw badOption(`${where}.${field}`, `one of ${known.join(', ')}`, field)
-  }
-}
-
 /** A list of non-empty texts; throws PALIER_BAD_OPTION naming it otherwise. */
 export function textList(name: string, value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every(text => typeof text === 'string' && text.length > 0)) {
@@ -149,27 +126,6 @@ export function textList(name: string, value: unknown): readonly string[] {
 function count(name: string, value: unknown, max: number): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max) return value
   throw badOption(name, `a whole number from 0 to ${max}`, value)
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-}
-const DURATION = /^(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d|w)\s*)+$/
-const LONGEST = 10 * 365 * 86_400_000
-
-function milliseconds(name: string, value: unknown, min: number): number {
-  let ms = value
-  if (typeof value === 'string' && DURATION.test(value.trim())) {
-    const parts = [...value.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)/g)]
-    ms = Math.round(parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ''] ?? 0), 0))
-  }
-  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= min && ms <= LONGEST) return ms
-  throw badOption(name, `a whole number of milliseconds from ${min} to ${LONGEST}, or a text such as '5m'`, value)
 }
 
 const APP_FIELDS = ['hosts', 'sessionCookies', 'secret', 'maxBodyBytes', 'queryVariants', 'clock']
@@ -188,7 +144,7 @@ export function settle(options: ResponseCacheOptions): Settled {
     secret,
     maxBodyBytes: count('maxBodyBytes', options.maxBodyBytes ?? 2 ** 20, 2 ** 28),
     queryVariants: count('queryVariants', options.queryVariants ?? 500, 1_000_000),
-    clock: options.clock ?? PLAIN_CLOCK,
+    clock: options.clock ?? systemClock,
   }
 }
 
@@ -248,8 +204,8 @@ export function settleRoute<Req>(type: string, options: CacheResponseOptions<Req
   }
   return {
     type,
-    ttl: ttl === undefined ? undefined : milliseconds('ttl', ttl, 1),
-    grace: grace === undefined ? undefined : milliseconds('grace', grace, 0),
+    ttl: ttl === undefined ? undefined : toMilliseconds('ttl', ttl),
+    grace: grace === undefined ? undefined : toMilliseconds('grace', grace, { min: 0 }),
     ...scopeOf<Req>(options.scope),
     tags,
     key,

@@ -44,7 +44,7 @@ function rootOf(name: string): string {
 }
 
 /** The query a key holds and, where parameters were chosen, the handler sees: sorted by name, duplicates in their order. */
-export function chosenQuery(query: string, chosen: ReadonlySet<string> | undefined): string {
+function chosenQuery(query: string, chosen: ReadonlySet<string> | undefined): string {
   if (query === '') return ''
   if (chosen === undefined && !query.includes('&')) return query
   const parameters = query.split('&').map(text => ({ text, name: nameOf(text) }))

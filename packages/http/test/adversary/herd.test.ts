@@ -52,6 +52,14 @@ async function stage(start: (typeof ADAPTERS)[number][1]): Promise<Stage> {
       { path: '/mine', scope: 'user', type: 'mine', grace: HOUR, reply: ofUser },
       { path: '/all', scope: 'public', grace: HOUR, tags: ['all'], reply: () => make('everybody') },
       {
+        path: '/big',
+        scope: 'public',
+        reply: async () => {
+          await valve.pass()
+          return { chunks: Array.from({ length: 30 }, () => 'x'.repeat(100_000)) }
+        },
+      },
+      {
         path: '/mirror',
         scope: 'public',
         grace: HOUR,
@@ -148,6 +156,29 @@ describe.each(ADAPTERS)('%s', (_name, start) => {
     }
     const after = await send(site.port, of(ALICE, path))
     expect([after.status, after.body.toString()]).toEqual([200, `version 1 ${whose}`])
+  })
+
+  it('a herd whose handler fails hears of it, and is not stuck with it', async () => {
+    const { site, valve, state } = await stage(start)
+    state.failure = 'throw'
+    valve.shut()
+    const herd = Array.from({ length: 6 }, () => send(site.port, '/all'))
+    await until('the handler runs, and all have asked', () => valve.waiting() === 1 && site.asked() === 6)
+    valve.open()
+    expect((await Promise.all(herd)).map(({ status }) => status)).toEqual(herd.map(() => 500))
+    state.failure = 'none'
+    expect((await send(site.port, '/all')).body.toString()).toBe('version 1 everybody')
+  })
+
+  it('a herd that waits for more than is kept is given all of it', async () => {
+    const { site, valve } = await stage(start)
+    valve.shut()
+    const herd = Array.from({ length: 4 }, () => send(site.port, '/big'))
+    await until('the handler runs, and all have asked', () => valve.waiting() === 1 && site.asked() === 4)
+    valve.open()
+    for (const answer of await Promise.all(herd)) {
+      expect([answer.status, answer.isWhole, answer.body.length]).toEqual([200, true, 3_000_000])
+    }
   })
 
   it.each(['/me', '/mine'])('%s: a page made for a session that ended meanwhile is not kept', async path => {

@@ -160,8 +160,14 @@ describe('keys', () => {
     expect((await site.ask('/1')).text).toMatch(/^2 /)
     await cache.deleteByTag('pages')
     expect((await site.ask('/1')).text).toMatch(/^3 /)
-    await cache.type('dashboard').set('page:/2', { something: 'else' })
-    expect((await site.ask('/2')).line).toBe('Palier; fwd=uri-miss; detail=foreign')
+    for (const [path, value] of [
+      ['/2', { unstored: 'else' }] as const,
+      ['/3', 'text'] as const,
+      ['/4', null] as const,
+    ]) {
+      await cache.type('dashboard').set(`page:${path}`, value)
+      expect((await site.ask(path)).line).toBe('Palier; fwd=uri-miss; detail=foreign')
+    }
   })
 
   it('of differently ordered parameters are the same, of other duplicates not', async () => {
@@ -174,6 +180,37 @@ describe('keys', () => {
     for (const path of ['/A?x=1&y=2', '/a/?x=1&y=2', '/%61?x=1&y=2', '/b/../a?x=1&y=2', '/a;v=1?x=1&y=2']) {
       expect([path, (await site.ask(path)).cache]).toEqual([path, 'MISS'])
     }
+  })
+
+  it('of the application may be equal to ours, and open nothing all the same', async () => {
+    const given = memory()
+    const own = await front({ scope: { user: userOf } }, {}, given)
+    const asked = { headers: { cookie: 'user=ann', host: 'a' } }
+    await own.site.ask('/me', asked)
+    const { keys } = await given.cache.operator.keys({ type: 'dashboard' })
+    const thief = await front({ scope: 'public', key: () => keys[0]?.key ?? '' }, {}, given)
+    const stolen = await thief.site.ask('/me')
+    expect([stolen.text, stolen.line]).toEqual(['1 /me -', 'Palier; fwd=uri-miss; detail=foreign'])
+    expect((await own.site.ask('/me', asked)).cache).toBe('HIT')
+  })
+
+  it('hold the host, or else the handler does not see it; nobody sees an address', async () => {
+    const { cache, clock } = memory()
+    const { cacheResponse } = expressCache(cache, { clock })
+    const app = express()
+    const tell = (request: express.Request, response: express.Response): void => {
+      response.json([
+        request.headers.host ?? 'no host',
+        request.ip ?? 'no address',
+        request.socket.remoteAddress ?? 'none',
+      ])
+    }
+    app.get('/ours', cacheResponse('dashboard', { scope: 'public' }), tell)
+    app.get('/keyed', cacheResponse('dashboard', { scope: 'public', key: () => 'keyed' }), tell)
+    const site = await serve(app)
+    const asked = { headers: { host: 'Shop.Example' } }
+    expect((await site.ask('/ours', asked)).text).toBe('["shop.example","no address","none"]')
+    expect((await site.ask('/keyed', asked)).text).toBe('["no host","no address","none"]')
   })
 
   it('come from allowed hosts only', async () => {
