@@ -8,6 +8,7 @@ import { isCovered, narrow, type Narrowed } from './narrow.ts'
 import { NodeExchange, type NodeForm, type NodeRun } from './node.ts'
 import { type CacheResponseOptions, hostOf, type ResponseCacheOptions, type TypeName, type Types } from './options.ts'
 import { chosenTarget } from './request-key.ts'
+import { shadowing } from './shadow.ts'
 import type { Captured } from './storable.ts'
 
 interface Injected {
@@ -30,6 +31,7 @@ export interface FastifyReplyLike {
   readonly raw: ServerResponse
   readonly statusCode: number
   hijack(): unknown
+  send(payload?: unknown): unknown
   getHeaders(): Readonly<Record<string, OutgoingHttpHeader | undefined>>
 }
 
@@ -98,6 +100,17 @@ async function inject<Req extends FastifyRequestLike>(
   }
 }
 
+/** Calls `told` when the handler has answered: Fastify sends what a handler returns in the same way. */
+function onSend(reply: FastifyReplyLike, told: () => void): void {
+  const shadows = shadowing(reply)
+  const send = reply.send.bind(reply)
+  shadows.value('send', (payload: unknown) => {
+    shadows.restore()
+    told()
+    return send(payload)
+  })
+}
+
 /** A class, because one is made for every hit. */
 class FastifyForm implements NodeForm {
   readonly #request: FastifyRequestLike
@@ -126,6 +139,10 @@ class FastifyForm implements NodeForm {
   behind(): Promise<Captured> {
     return this.#send()
   }
+
+  onHandled(told: () => void): void {
+    onSend(this.#reply, told)
+  }
 }
 
 /** The response cache as options of Fastify routes. The cache stays the caller's, who closes it. */
@@ -143,7 +160,9 @@ export function fastifyCache<T extends Types>(cache: Cache<T>, options: Response
     const refresh = refreshes.getStore()
     if (refresh !== undefined) {
       refresh.preset = presetOf(reply)
-      refresh.narrowed = narrow(request.raw, reply.raw, [request.raw, request], plan.route)
+      const narrowed = narrow(request.raw, reply.raw, [request.raw, request], plan.route)
+      refresh.narrowed = narrowed
+      onSend(reply, () => narrowed.handled())
       return done()
     }
     const form = new FastifyForm(request, reply, () => inject(request, plan, refreshes))

@@ -23,6 +23,8 @@ const DERIVED = ['cookies', 'signedCookies', 'session', 'user', 'auth', 'account
 export interface Narrowed {
   /** Something derived from what is hidden, and read all the same. */
   readonly read: string | undefined
+  /** The handler has answered: what is read of a session now may be its own middleware, which looks whether to save it. */
+  handled(): void
   /** Makes the request whole again. */
   restore(): void
 }
@@ -71,6 +73,7 @@ export function narrow(
   route: Covering,
 ): Narrowed {
   let read: string | undefined
+  let isHandled = false
   const tell = (name: string): void => {
     read ??= name
   }
@@ -87,6 +90,9 @@ export function narrow(
       const value: unknown = Reflect.get(view, name)
       if (value === undefined) continue
       shadows.getter(name, () => {
+        if (isHandled && name === 'session') return watched(value, HOUSEKEEPING, () => tell(name))
+        // What is not there is what the handler was shown too.
+        if (isHandled && name === 'cookies') return watched(value, absentFrom(value), () => tell(name))
         tell(name)
         return value
       })
@@ -97,10 +103,43 @@ export function narrow(
     get read() {
       return read
     },
+    handled() {
+      isHandled = true
+    },
     restore() {
       for (const shadows of [raw, answer, ...others]) shadows.restore()
     },
   }
+}
+
+/** What the middleware of a session looks at to know whether to save it and to send its cookie. */
+const HOUSEKEEPING: Free = new Set([
+  ...['sessionId', 'encryptedSessionId', 'cookie', 'touch', 'save', 'isModified', 'isSaved'],
+])
+
+/** Tells which names may be looked at freely. */
+interface Free {
+  has(name: string): boolean
+}
+
+function absentFrom(value: unknown): Free {
+  return { has: name => typeof value !== 'object' || value === null || !(name in value) }
+}
+
+/** An object that tells when anything of it is looked at but what is free. */
+function watched(value: unknown, free: Free, tell: () => void): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  return new Proxy(value, {
+    get(target, name) {
+      if (typeof name === 'string' && !free.has(name)) tell()
+      const found: unknown = Reflect.get(target, name)
+      return typeof found === 'function' ? (found.bind(target) as unknown) : found
+    },
+    ownKeys(target) {
+      tell()
+      return Reflect.ownKeys(target)
+    },
+  })
 }
 
 const ADDRESS = new Set<unknown>(['remoteAddress', 'remotePort', 'remoteFamily'])

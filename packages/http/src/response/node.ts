@@ -57,6 +57,8 @@ export interface NodeForm {
   takeOver(run: NodeRun, preset: Preset): void
   /** Runs the handler for nobody, after the client was answered. */
   behind(run: NodeRun): Promise<Captured>
+  /** Has `told` called once the handler of this run has answered, where that can be known before its response is written. */
+  onHandled?(told: () => void): void
 }
 
 /** The old response is served within a turn or two of the event loop, or not at all. */
@@ -230,6 +232,7 @@ export class NodeExchange<Req> implements Exchange<Req, void>, Facts, NodeRun {
     const { raw } = this
     this.#preset ??= this.#form.preset(this)
     const narrowed = narrow(raw, target, this.#form.views(this), this.#route)
+    this.#form.onHandled?.(() => narrowed.handled())
     const { clock, maxBodyBytes } = this.#settled
     const onPass = (detail: string): void => {
       target.removeHeader(CONTROL)

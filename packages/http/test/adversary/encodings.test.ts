@@ -56,6 +56,17 @@ const PAGES: readonly Page[] = [
     },
   },
   {
+    // Encodes for everybody who does not say otherwise, so that it is what is kept.
+    path: '/eager',
+    scope: 'public',
+    reply: seen => {
+      const accepted = seen.headers()['accept-encoding']
+      const isZipped = accepted === undefined || accepted === 'gzip'
+      const headers = { ...(isZipped ? zipped : plainText), vary: 'Accept-Encoding' }
+      return { headers, body: isZipped ? gzipSync(TEXT) : TEXT }
+    },
+  },
+  {
     path: '/part',
     scope: 'public',
     reply: seen => {
@@ -134,6 +145,21 @@ onEveryAdapter(
         }
       }
       expect(wrong).toEqual([])
+    })
+
+    it('what is kept encoded is only for who can read it', async () => {
+      const { site } = sites()
+      await ask(site, '/eager')
+      const wrong: string[] = []
+      for (const [accepted, allowed] of ACCEPTING) {
+        // Who says nothing is given what the handler chooses.
+        if (accepted === undefined || accepted === '') continue
+        const answer = await ask(site, '/eager', { 'Accept-Encoding': accepted })
+        if (!allowed.includes(encodingOf(answer))) wrong.push(`${accepted}: ${encodingOf(answer)}`)
+        else if (decoded(answer) !== TEXT) wrong.push(`${accepted}: another text`)
+      }
+      expect(wrong).toEqual([])
+      expect((await ask(site, '/eager', { 'Accept-Encoding': 'gzip' })).get('x-cache')).toBe('HIT')
     })
 
     it('what the handler has encoded is not encoded again', async () => {
