@@ -47,7 +47,7 @@ function decode(bytes: Buffer, encoding: string | undefined): string {
 }
 
 /** Sends one request exactly as told; rejects when the response is cut off. */
-export function askPort(
+function askPort(
   port: number,
   path: string,
   { method = 'GET', headers = {}, body }: Asked,
