@@ -227,14 +227,14 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
         const left = outcome === 'stale' ? -Math.max(0, staleness(value)) : ttl
         if (outcome !== 'stale' || fill.mode === 'behind' || -left < value.staleFor) {
           // The handler was quicker than the old response.
-          if (outcome === 'miss' && fill.mode === 'behind') return answer(exchange, value, REMADE)
-          return answer(exchange, value, used(outcome, Math.floor(left / 1000)), age)
+          if (outcome === 'miss' && fill.mode === 'behind') return answer(fill, value, REMADE)
+          return answer(fill, value, used(outcome, Math.floor(left / 1000)), age)
         }
         if (softTimeout === 0) {
           softTimeout = PATIENCE
           continue
         }
-        if (-left < value.errorFor) return answer(exchange, value, used('stale', Math.floor(left / 1000)), age)
+        if (-left < value.errorFor) return answer(fill, value, used('stale', Math.floor(left / 1000)), age)
         return exchange.bypass({ cache: 'MISS', fwd: 'stale', detail: 'must-revalidate' })
       }
       const detail = value instanceof Unstored ? value.unstored : 'foreign'
@@ -263,13 +263,13 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     const failed = result === undefined && isStored(landed, fill.whose) ? landed : undefined
     if (failed !== undefined && staleness(failed) < failed.errorFor) {
       const ttl = Math.floor(-staleness(failed) / 1000)
-      return answer(exchange, failed, used('stale', ttl), clock.wall() - failed.madeAt)
+      return answer(fill, failed, used('stale', ttl), clock.wall() - failed.madeAt)
     }
     if (captured === undefined) throw fill.error
     if (captured.kind !== 'whole') return exchange.passed()
     if (result === undefined || !isStored(result, fill.whose))
       return exchange.replay(captured, missed(result?.unstored ?? 'status'))
-    return answer(exchange, isStored(landed, fill.whose) && landed.madeAt === result.madeAt ? landed : result, {
+    return answer(fill, isStored(landed, fill.whose) && landed.madeAt === result.madeAt ? landed : result, {
       ...{ cache: 'MISS', fwd: fill.replaced === undefined ? 'uri-miss' : 'stale', stored: true },
     })
   }
@@ -302,21 +302,24 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     // Then it has not run yet.
     if (captured === undefined || replaced === undefined) return exchange.bypass(missed(detail))
     return answer(
-      exchange,
+      fill,
       replaced,
       used('stale', Math.floor(-staleness(replaced) / 1000)),
       clock.wall() - replaced.madeAt,
     )
   }
 
-  function answer<Req, Done>(
-    exchange: Exchange<Req, Done>,
-    stored: Stored,
-    outcome: Outcome,
-    age = 0,
-  ): Done | Promise<Done> {
+  /** A handler that has run, or is about to, does not run again for a client that cannot read what is kept. */
+  async function answer<Req, Done>(fill: Fill<Req, Done>, stored: Stored, outcome: Outcome, age = 0): Promise<Done> {
+    const { exchange, mode } = fill
     const ready = answers.of(stored, exchange.facts, outcome, age)
-    return ready === undefined ? exchange.bypass(bypassed('encoding')) : exchange.serve(ready)
+    if (ready !== undefined) return exchange.serve(ready)
+    if (mode !== 'none') await fill.finished
+    const { captured } = fill
+    if (captured?.kind === 'whole') return exchange.replay(captured, outcome.cache === 'MISS' ? outcome : UNREADABLE)
+    if (captured !== undefined) return exchange.passed()
+    if (mode === 'direct') throw fill.error
+    return exchange.bypass(bypassed('encoding'))
   }
 
   /** What may be served without running the handler for it. */
@@ -355,7 +358,10 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     const isMadeUp = route.key === undefined && (facts.target.includes('?') || route.vary.length > 0)
     if (canFill && (!isMadeUp || at.sights.admits(key))) return obtain(at, exchange, key, subject)
     const found = await look(at, key, subject)
-    if (found !== undefined) return answer(exchange, found.stored, used('hit', Math.floor(found.ttl / 1000)), found.age)
+    if (found !== undefined) {
+      const ready = answers.of(found.stored, facts, used('hit', Math.floor(found.ttl / 1000)), found.age)
+      return ready === undefined ? exchange.bypass(bypassed('encoding')) : exchange.serve(ready)
+    }
     if (onlyCached) return exchange.serve(ABSENT)
     return exchange.bypass(canFill ? missed('admission') : bypassed('head'))
   }
@@ -363,6 +369,10 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
   return { settled, plan, handle }
 }
 
+/** The handler has run for a client that takes none of the encodings that are kept. */
+const UNREADABLE: Outcome = missed('encoding')
+
+/** The handler was quicker than the old response. */
 const REMADE: Outcome = { cache: 'MISS', fwd: 'stale', stored: true }
 
 const ABSENT: Answer = {

@@ -149,7 +149,9 @@ onEveryAdapter(
 
     it('what is kept encoded is only for who can read it', async () => {
       const { site } = sites()
-      await ask(site, '/eager')
+      const runs = site.runs('/eager')
+      const first = await ask(site, '/eager')
+      expect([first.status, decoded(first) === TEXT, site.runs('/eager') - runs]).toEqual([200, true, 1])
       const wrong: string[] = []
       for (const [accepted, allowed] of ACCEPTING) {
         // Who says nothing is given what the handler chooses.

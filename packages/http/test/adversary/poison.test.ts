@@ -143,6 +143,43 @@ onEveryAdapter(
       )
     })
 
+    it('values that look like other parts of a key are no other parts', async () => {
+      const { site, twin } = sites()
+      const wires: readonly Wire[] = [
+        { target: '/varied/x', headers: [['User-Agent', 'a|x-tenant=b']] },
+        {
+          target: '/varied/x',
+          headers: [
+            ['User-Agent', 'a'],
+            ['X-Tenant', 'b|x-tenant'],
+          ],
+        },
+        {
+          target: '/varied/x',
+          headers: [
+            ['User-Agent', 'a'],
+            ['X-Tenant', 'b'],
+          ],
+        },
+        { target: '/varied/x|user-agent=a', headers: [] },
+        { target: '/varied/x', headers: [['User-Agent', 'a|user-agent']] },
+        {
+          target: '/varied/x',
+          headers: [
+            ['User-Agent', 'a'],
+            ['X-Tenant', ''],
+          ],
+        },
+        { target: '/varied/x', headers: [['User-Agent', 'a']] },
+        { target: '/varied/x?q|user-agent', headers: [] },
+        { target: '/varied/x?q', headers: [['User-Agent', '|user-agent']] },
+      ]
+      for (const wire of [...wires, ...wires]) {
+        const [given, expected] = [await send(site.port, wire), await send(twin.port, wire)]
+        expect(contentsOf(given)).toEqual(contentsOf(expected))
+      }
+    })
+
     it.each(['/chosen/x', '/chosen/whole/x'])(
       '%s: shows the handler the chosen parameters and no other',
       async path => {

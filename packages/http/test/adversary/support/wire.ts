@@ -35,7 +35,7 @@ export interface Sending {
 
 const BUDGET = 20_000
 
-export function wireText(wire: Wire): string {
+function wireText(wire: Wire): string {
   const { method = 'GET', target, version = '1.1', host = 'site.test', headers = [], body = '', tail = body } = wire
   const lines = [`${method} ${target} HTTP/${version}`]
   if (host !== false) lines.push(`Host: ${host}`)
