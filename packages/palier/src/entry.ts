@@ -17,7 +17,7 @@ export class Entry {
   readonly loadedAt: number
   freshUntil: number
   deadAt: number
-  /** Until here a reader may take the value without another thought; never after `freshUntil`. */
+  /** Until here a reader may take the entry without another thought; never after `freshUntil`. */
   quickUntil: number
   /** Its whole ttl, for whoever gives it that again. */
   readonly ttl: number
@@ -43,7 +43,7 @@ export class Entry {
     this.stamps = init.stamps
     this.mark = init.mark
     this.epoch = 0
-    this.quickUntil = init.plain ? this.freshUntil - Math.trunc(init.early * this.cost) : 0
+    this.quickUntil = this.freshUntil - Math.trunc(init.early * this.cost)
   }
 
   /** How long past its ttl it may be served. */

@@ -71,4 +71,4 @@ export type { Claim, Claimed, ConnectionListener, SharedStore, StoredRecord, Swe
 export { type FileStoreOptions, fileStore } from './stores/file/store.ts'
 export { type MemoryStore, memoryStore } from './stores/memory.ts'
 export { type RedisStoreOptions, redisStore } from './stores/redis/store.ts'
-export type { Fetched, Peeked, ReadOptions, SetOptions, Verbs } from './verbs.ts'
+export type { Fetched, Glanced, Peeked, ReadOptions, SetOptions, Verbs } from './verbs.ts'

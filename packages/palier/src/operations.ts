@@ -59,10 +59,11 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   }
 
   /** The fresh entry of the near tier when nothing at all has to be looked into; what almost every call ends with. */
-  function quick(key: string, now: number): Entry | undefined {
+  function quick(key: string, now: number, share: boolean): Entry | undefined {
     if (now >= core.tier.trust.trustedUntil && !core.tier.trust.poll()) return undefined
     const entry = space.get(key)
     if (entry === undefined || now >= entry.quickUntil || entry.epoch !== core.tier.stamps.epoch) return undefined
+    if (!entry.plain && !share) return undefined
     counters.hits++
     nearCounters.hits++
     if (++sampled === SAMPLE) {
@@ -304,17 +305,25 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   return {
     get(key, options) {
       if (canBeQuick && options === undefined) {
-        const entry = quick(key, clock.now())
+        const entry = quick(key, clock.now(), false)
         if (entry !== undefined) return Promise.resolve(entry.value) as Promise<never>
       }
       return attempt(() => get(target(key, options))) as Promise<never>
+    },
+    glance(key) {
+      if (!canBeQuick || core.closed.signal.aborted) return undefined
+      const now = clock.now()
+      const entry = quick(key, now, true)
+      if (entry === undefined) return undefined
+      const { value, loadedAt, freshUntil } = entry
+      return { value: value as never, age: Math.max(0, now - loadedAt), ttl: freshUntil - now }
     },
     getMany: (keys, options) => attempt(() => getMany(keys, options)) as Promise<never[]>,
     has: (key, options) => attempt(async () => core.enabled && (await find(target(key, options))).outcome === 'hit'),
     peek: (key, options) => attempt(() => peek(target(key, options))) as Promise<never>,
     getOrSet(key, factory, options) {
       if (canBeQuick && (options === undefined || options.fresh !== true)) {
-        const entry = quick(key, clock.now())
+        const entry = quick(key, clock.now(), false)
         if (entry !== undefined) return Promise.resolve(entry.value) as Promise<never>
       }
       return attempt(() =>

@@ -24,6 +24,16 @@ export interface Peeked<V> {
   readonly tags: readonly string[]
 }
 
+/** A value as this process's memory holds it. */
+export interface Glanced<V> {
+  /** What is kept itself: readers do not change it. */
+  readonly value: V
+  /** Milliseconds since its load began. */
+  readonly age: number
+  /** Milliseconds for which it is still fresh. */
+  readonly ttl: number
+}
+
 export type ReadOptions = Pick<CallOptions, 'subject'>
 export type SetOptions = Pick<CallOptions, 'ttl' | 'grace' | 'tags' | 'subject' | 'negativeTtl'>
 
@@ -35,6 +45,11 @@ export type SetOptions = Pick<CallOptions, 'ttl' | 'grace' | 'tags' | 'subject' 
 export interface Verbs<V> {
   /** The value if it is fresh, else undefined. */
   get<T extends V = V>(key: string, options?: ReadOptions): Promise<T | undefined>
+  /**
+   * What this process's memory holds fresh, at once and without a promise; undefined when the backend or a factory must be
+   * asked, for which there is `fetch`, and for types whose entries belong to somebody. A hit is counted, a miss is not.
+   */
+  glance<T extends V = V>(key: string): Glanced<T> | undefined
   /** The values in the order of the keys; one round trip for all that are not near. */
   getMany<T extends V = V>(keys: readonly string[], options?: ReadOptions): Promise<(T | undefined)[]>
   has(key: string, options?: ReadOptions): Promise<boolean>

@@ -353,6 +353,12 @@ export function createResponseCache(host: Host, options: ResponseCacheOptions): 
     if (route.subject !== undefined && subject === undefined) return exchange.bypass(bypassed('no-subject'))
     const inKey = at.isScoped ? undefined : subject
     const key = responseKey({ route, facts, request, subject: inKey, secret: settled.secret })
+    // What is in memory is served at once: no tag of this request, no policy and no flight has a say in it.
+    const held = at.entries.glance(key)
+    if (held !== undefined && isStored(held.value, whoseOf(at, subject))) {
+      const ready = answers.of(held.value, facts, used('hit', Math.floor(held.ttl / 1000)), held.age)
+      return ready === undefined ? exchange.bypass(bypassed('encoding')) : exchange.serve(ready)
+    }
     const onlyCached = isOnlyIfCached(facts)
     const canFill = facts.method === 'GET' && !onlyCached
     const isMadeUp = route.key === undefined && (facts.target.includes('?') || route.vary.length > 0)

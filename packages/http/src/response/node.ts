@@ -112,13 +112,14 @@ function withVary(headers: readonly string[], before: OutgoingHttpHeader | undef
   return headers.with(at + 1, [...names].join(', '))
 }
 
-function writeAnswer(response: ServerResponse, { status, headers, body }: Answer): void {
+function writeAnswer(response: ServerResponse, { status, headers, body, text }: Answer): void {
   // Some of what wraps `writeHead` cannot read a flat list.
   if (Object.hasOwn(response, 'writeHead') || response.getHeaderNames().length > 0) {
     applyHeaders(response, withVary(headers, response.getHeader('vary')))
     response.writeHead(status)
   } else response.writeHead(status, headers as string[])
-  response.end(body)
+  if (text === undefined) response.end(body)
+  else response.end(text, 'latin1')
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type Duration,
   type FactoryContext,
   type Fetched,
+  type Glanced,
   type Peeked,
   type PolicyView,
   type Receipt,
@@ -72,6 +73,7 @@ export interface Entries {
       readonly share?: boolean
     },
   ): Promise<Fetched<V>>
+  glance(key: string): Glanced<unknown> | undefined
   peek(key: string, options?: { readonly subject?: string }): Promise<Peeked<unknown> | undefined>
   delete(key: string, options?: { readonly subject?: string }): Promise<Receipt>
   deleteMany(keys: readonly string[]): Promise<Receipt>
