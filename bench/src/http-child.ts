@@ -97,6 +97,12 @@ const CONTESTANTS: Readonly<Record<string, Make>> = {
     )
     return createServer(app)
   },
+  async 'palier, before express 5'(bytes) {
+    const app = express()
+    app.get('/page', (_request, response) => void response.json(make(bytes)))
+    const { listen } = nodeCache(createCache(cacheOptions))
+    return createServer(listen(app, () => ({ type: 'page', scope: 'public' })))
+  },
   async 'apicache, express 5'(bytes) {
     const app = express()
     app.get('/page', apicache.middleware('1 hour'), (_request, response) => {

@@ -74,8 +74,9 @@ function verdictsOf(rates: ReadonlyMap<string, number>): Verdict[] {
       figure: `${toRaw.toFixed(2)}x`,
     },
     ...others.map(name => {
-      const times = rate(name.endsWith('express 5') ? 'palier, express 5' : 'palier, fastify') / rate(name)
-      return { text: `ahead of ${name}, same framework`, met: times > 1, figure: `${times.toFixed(2)}x` }
+      const place = name.endsWith('express 5') ? 'before express 5' : 'fastify'
+      const times = rate(`palier, ${place}`) / rate(name)
+      return { text: `palier ${place}: ahead of ${name}`, met: times > 1, figure: `${times.toFixed(2)}x` }
     }),
   ]
 }

@@ -7,6 +7,8 @@ import type { Stored } from './stored.ts'
 export interface Answer {
   readonly status: number
   readonly headers: readonly string[]
+  /** Some name stands there more than once. */
+  readonly repeats?: boolean
   /** Undefined for a 304. */
   readonly body: Buffer | undefined
   /** A short body again, a character for each byte (`latin1`): Node writes it in one call with the headers. */
@@ -25,6 +27,7 @@ interface Ready {
   readonly etag: string
   readonly head: readonly string[]
   readonly notModified: readonly string[]
+  readonly repeats: boolean
   readonly body: Buffer
   readonly text: string | undefined
   /** The hit before this one: within a second all of them are alike. */
@@ -57,6 +60,7 @@ function makeReady(stored: Stored, encoding: Encoding, bytes: Uint8Array): Ready
       String(bytes.length),
     ],
     notModified: [...repeated, ...tagged],
+    repeats: new Set(stored.headers.filter((_text, i) => i % 2 === 0)).size * 2 < stored.headers.length,
     body,
     text: body.length <= SHORT ? body.toString('latin1') : undefined,
     last: undefined,
@@ -125,8 +129,16 @@ export function createAnswers(): Answers {
       }
       const marks = ['x-cache', outcome.cache, 'cache-status', cacheStatus(outcome)]
       if (isUsed) marks.push('age', String(seconds))
-      if (isMatch) return { status: 304, headers: [...form.notModified, ...marks], body: undefined }
-      const answer = { status: stored.status, headers: [...form.head, ...marks], body: form.body, text: form.text }
+      if (isMatch) {
+        return { status: 304, headers: [...form.notModified, ...marks], repeats: form.repeats, body: undefined }
+      }
+      const answer = {
+        status: stored.status,
+        headers: [...form.head, ...marks],
+        repeats: form.repeats,
+        body: form.body,
+        text: form.text,
+      }
       if (isUsed) form.last = { cache: outcome.cache, ttl: outcome.ttl, age: seconds, answer }
       return answer
     },

@@ -112,10 +112,12 @@ function withVary(headers: readonly string[], before: OutgoingHttpHeader | undef
   return headers.with(at + 1, [...names].join(', '))
 }
 
-function writeAnswer(response: ServerResponse, { status, headers, body, text }: Answer): void {
+function writeAnswer(response: ServerResponse, { status, headers, repeats, body, text }: Answer): void {
   // Some of what wraps `writeHead` cannot read a flat list.
   if (Object.hasOwn(response, 'writeHead') || response.getHeaderNames().length > 0) {
-    applyHeaders(response, withVary(headers, response.getHeader('vary')))
+    const own = withVary(headers, response.getHeader('vary'))
+    if (repeats) applyHeaders(response, own)
+    else for (let i = 0; i < own.length; i += 2) response.setHeader(own[i] ?? '', own[i + 1] ?? '')
     response.writeHead(status)
   } else response.writeHead(status, headers as string[])
   if (text === undefined) response.end(body)
