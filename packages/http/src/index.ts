@@ -24,6 +24,7 @@ export {
   type LimitRequestsOptions,
 } from './limits/limit-requests.ts'
 export type { LimitStoreOptions } from './limits/store-options.ts'
+export { countDecisions, type CountedLimiter, sessionMetrics, type SessionMetricsOptions } from './metrics.ts'
 export { type ExpressCache, expressCache, type ExpressMiddleware } from './response/express.ts'
 export {
   type FastifyCache,
