@@ -31,7 +31,8 @@ const leftovers = (): string[] => tree(dir).filter(name => /\.[tc]\/?$/.test(nam
 
 /** A process with a store that has the entries `k` and `j`. */
 async function start(io: 'sync' | 'async' = 'sync'): Promise<Worker> {
-  const worker = await startWorker('file-act-worker.ts', [dir, io])
+  // strace counts calls by thread: with one thread in the pool the first call is the first of the process.
+  const worker = await startWorker('file-act-worker.ts', [dir, io], { UV_THREADPOOL_SIZE: '1' })
   workers.push(worker)
   for (const command of ['set k old', 'set j other', 'get k']) await worker.ask(command)
   return worker
