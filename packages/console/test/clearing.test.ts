@@ -1,6 +1,6 @@
-import { until } from './support/redis.ts'
 import { describe, expect, test } from 'vitest'
 import { SHARED } from './support/backends.ts'
+import { until } from './support/redis.ts'
 import { asAdmin, asPerson, type Rig, rig } from './support/rig.ts'
 
 const TYPES = { mine: { ttl: '5m', scope: 'user' } } as const
