@@ -74,7 +74,7 @@ export interface Rig extends AsyncDisposable {
 
 /** A cache of its own and a console on it that takes both kinds of access. */
 export async function rig(options: CacheOptions = {}, consoleOptions: ConsoleOptions = {}): Promise<Rig> {
-  const cache = createCache({ backend: 'memory', logger: false, namespace: 'shop', deadline: '10s', ...options })
+  const cache = createCache({ backend: 'memory', logger: false, namespace: 'shop', ...options })
   await cache.ready()
   const lines: string[] = []
   const keep = (line: string): void => void lines.push(line)
