@@ -12,6 +12,8 @@ export interface CacheEvents {
   load: { readonly type: string; readonly key: string; readonly ms: number; readonly stored: boolean }
   set: { readonly type: string; readonly key: string }
   delete: { readonly target: 'key' | 'tag' | 'type' | 'pattern' | 'all'; readonly names: readonly string[] }
+  /** Another cache of the namespace told this one what it deleted. Keys are not told, nor what a `flush` covers. */
+  heard: { readonly target: 'tag' | 'type' | 'all'; readonly names: readonly string[] }
   /** Messages may have been missed: the near tier was emptied, and stamps are asked for anew. */
   flush: { readonly reason: string }
   evict: { readonly type: string; readonly key: string }
@@ -50,6 +52,7 @@ const NAMES: readonly EventName[] = [
   'load',
   'set',
   'delete',
+  'heard',
   'flush',
   'evict',
   'error',

@@ -1,6 +1,6 @@
 import type { Bus } from './bus.ts'
 import { type Core, reportError, type Tier } from './core.ts'
-import { NAMESPACE } from './key.ts'
+import { NAMESPACE, stampTarget } from './key.ts'
 import { decodeMessage } from './message.ts'
 import { sweepNear } from './sweep.ts'
 import { typeOfKey } from './types.ts'
@@ -45,6 +45,17 @@ function sweepRules(core: Core, tier: Tier): void {
     })
 }
 
+/** Patterns come with the stamp of the namespace, so `all` may mean less than all. */
+function tellHeard(core: Core, stampNames: readonly string[]): void {
+  if (!core.events.wants('heard')) return
+  const targets = stampNames.map(stampTarget)
+  if (targets.some(({ target }) => target === 'all')) core.events.emit('heard', { target: 'all', names: [] })
+  for (const target of ['tag', 'type'] as const) {
+    const names = targets.flatMap(one => (one.target === target && one.name !== undefined ? [one.name] : []))
+    if (names.length > 0) core.events.emit('heard', { target, names })
+  }
+}
+
 function hear(core: Core, tier: Tier, text: string): void {
   const message = decodeMessage(text)
   if (message === undefined || message.kind === 'flush') forgetEverything(core, tier)
@@ -53,6 +64,7 @@ function hear(core: Core, tier: Tier, text: string): void {
   else if (message.kind === 'stamps') {
     tier.stamps.forget(message.names)
     if (message.names.includes(NAMESPACE)) sweepRules(core, tier)
+    tellHeard(core, message.names)
   } else for (const full of message.names) forgetEntry(core, full)
 }
 

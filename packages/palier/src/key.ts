@@ -126,3 +126,9 @@ export function matchesGlob(glob: string, name: string): boolean {
 export const NAMESPACE = 'ns'
 export const typeStamp = (type: string): string => `t:${type}`
 export const tagStamp = (tag: string): string => `g:${tag}`
+
+/** What a stamp stands for, from its name. */
+export function stampTarget(name: string): { readonly target: 'tag' | 'type' | 'all'; readonly name?: string } {
+  if (name === NAMESPACE) return { target: 'all' }
+  return { target: name.startsWith('g:') ? 'tag' : 'type', name: name.slice(2) }
+}

@@ -93,6 +93,21 @@ describe('the bus', () => {
     expect(flushes).toEqual([{ reason: 'a gap', namespace: 'default' }])
   })
 
+  test('tell what another cache deleted, by tag, type and everything', async () => {
+    const { a, b } = await wired()
+    const heard: unknown[] = []
+    b.on('heard', ({ target, names }) => heard.push({ target, names }))
+    await a.deleteByTags(['x', 'y'])
+    await b.deleteByTag('mine')
+    await a.deleteByType('user')
+    await a.clear()
+    expect(heard).toEqual([
+      { target: 'tag', names: ['x', 'y'] },
+      { target: 'type', names: ['user'] },
+      { target: 'all', names: [] },
+    ])
+  })
+
   test('a load under way when messages were lost is not kept', async () => {
     const { b, link, store } = await wired()
     const answer = await b.getOrSet('k', () => {
