@@ -11,6 +11,11 @@ const RANK: Readonly<Record<Role, number>> = { viewer: 1, operator: 2, admin: 3 
 export interface Granted {
   readonly role: Role
   readonly name?: string
+  /**
+   * True when no other site can have sent this, and the application has made sure: an API key in a header, or an
+   * anti-forgery token of its own. Changes then need neither `Origin` nor the console's token.
+   */
+  readonly unforgeable?: boolean
 }
 
 /**
@@ -49,9 +54,11 @@ const TOKEN_HEADER = 'X-Palier-Token'
 export const mayAs = (identity: Identity, role: Role): boolean => RANK[identity.role] >= RANK[role]
 
 function grantedOf(answer: unknown): Granted | undefined {
-  const { role, name } = (typeof answer === 'object' && answer !== null ? answer : { role: answer }) as Granted
+  const granted = (typeof answer === 'object' && answer !== null ? answer : { role: answer }) as Granted
+  const { role, name } = granted
   if (typeof role !== 'string' || !Object.hasOwn(RANK, role)) return undefined
-  return { role, ...(typeof name === 'string' && name !== '' && { name: name.slice(0, 200) }) }
+  const called = typeof name === 'string' && name !== '' ? { name: name.slice(0, 200) } : {}
+  return { role, ...called, ...(granted.unforgeable === true && { unforgeable: true }) }
 }
 
 /** What the headers show as the console's token: either header will do. */
@@ -67,7 +74,7 @@ function crossOrigin(request: Request, identity: Identity, origins: readonly str
   const own = new URL(request.url).origin
   if (origin === null) {
     // Without a browser there is no origin, and nothing a browser adds by itself: the token was put there on purpose.
-    if (identity.by === 'authorize') return 'a change needs the header Origin'
+    if (identity.by === 'authorize' && identity.unforgeable !== true) return 'a change needs the header Origin'
   } else if (origin !== own && !origins.includes(origin)) {
     return `changes are taken from ${[own, ...origins].join(', ')} only; behind a proxy, see the option \`origins\``
   }
@@ -89,7 +96,7 @@ export function createAccess({ token, authorize, origins, guard }: AccessOptions
     async forged(request, identity) {
       const foreign = crossOrigin(request, identity, origins)
       if (foreign !== undefined) return problem(403, 'cross-origin', foreign)
-      if (identity.by === 'token') return undefined
+      if (identity.by === 'token' || identity.unforgeable === true) return undefined
       const given = request.headers.get(TOKEN_HEADER)
       if (given !== null && (await guard.check(identity.name, given))) return undefined
       return problem(403, 'no-token', `a change needs the header ${TOKEN_HEADER} with what a GET answered in it`)

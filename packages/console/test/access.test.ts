@@ -107,6 +107,23 @@ describe('without access', () => {
   })
 })
 
+describe('an application that has made sure that nothing was forged', () => {
+  test('sends changes with neither origin nor token, but not from the page of another site', async () => {
+    const authorize = () => ({ role: 'admin', name: 'key of ann', unforgeable: true }) as const
+    await using own = await rig({}, { authorize })
+    const line = 'POST /api/cache/invalidate-tag'
+    expect((await ask(own.console, line, { body: { tag: 'a' } })).status).toBe(200)
+    const foreign = { origin: 'https://elsewhere.test', 'sec-fetch-site': 'cross-site' }
+    expect((await ask(own.console, line, { body: { tag: 'a' }, headers: foreign })).status).toBe(403)
+  })
+
+  test('must say so with true, nothing like it', async () => {
+    const authorize = () => ({ role: 'admin', name: 'ann', unforgeable: 'yes' }) as never
+    await using own = await rig({}, { authorize })
+    expect((await ask(own.console, 'POST /api/cache/invalidate-tag', { body: { tag: 'a' } })).status).toBe(403)
+  })
+})
+
 describe('roles', () => {
   test('each route needs its role, and a lower one changes nothing', async () => {
     const { made, requests, unchanged } = await fullRig()
