@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 // `source` makes the packages import each other's TypeScript, so that no test needs a build. Vitest reads conditions
 // per project, for the browser-like and the server-like resolver apart.
-const conditions = ['source', 'node', 'module', 'default']
+const conditions = ['source', 'node', 'default']
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } }
 
 const project = (name: string, include: string, testTimeout: number) => ({
@@ -13,6 +13,12 @@ const project = (name: string, include: string, testTimeout: number) => ({
 
 const library = (name: string, testTimeout: number) =>
   project(name, `packages/palier/test/${name}/**/*.test.ts`, testTimeout)
+
+const campaigns = () => {
+  const { test, ...rest } = project('campaigns', 'apps/campaigns/test/**/*.test.ts', 60_000)
+  // One PostgreSQL and one MariaDB for all of them, started only when one of them runs.
+  return { ...rest, test: { ...test, globalSetup: ['apps/campaigns/test/support/database-servers.ts'] } }
+}
 
 export default defineConfig({
   ...source,
@@ -34,7 +40,7 @@ export default defineConfig({
       project('http', 'packages/http/test/**/*.test.ts', 60_000),
       project('console', 'packages/console/test/**/*.test.ts', 60_000),
       project('examples', 'examples/test/**/*.test.ts', 60_000),
-      project('campaigns', 'apps/campaigns/test/**/*.test.ts', 60_000),
+      campaigns(),
     ],
   },
 })

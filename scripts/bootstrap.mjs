@@ -1,7 +1,7 @@
 // Brings a fresh clone, or one whose lock file has moved on, to a state in which it can be run: the right Node, the
-// packages of the lock file, a redis-server for the tests. Uses nothing but Node itself, because it runs before
+// packages of the lock file, the servers that the tests start. Uses nothing but Node itself, because it runs before
 // anything is installed, and says nothing when there is nothing to do.
-import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { root, run } from './run.mjs'
 
@@ -146,6 +146,37 @@ export async function ensureRedisServer() {
   }
   stop(
     `The tests start real Redis servers, and redis-server is not on the PATH. Install it: ${how[process.platform] ?? 'https://redis.io/docs/latest/operate/oss_and_stack/install/'}`,
+  )
+}
+
+/** Debian keeps the programs of both servers off the PATH of ordinary users. */
+function missingDatabaseServers() {
+  const versions = '/usr/lib/postgresql'
+  const newer = existsSync(versions) ? readdirSync(versions).map(version => join(versions, version, 'bin')) : []
+  const has = name => onPath(name) || [...newer, '/usr/sbin'].some(directory => existsSync(join(directory, name)))
+  const servers = { postgresql: ['initdb', 'postgres'], 'mariadb-server': ['mariadb-install-db', 'mariadbd'] }
+  return Object.keys(servers).filter(server => !servers[server].every(has))
+}
+
+/** Finds PostgreSQL and MariaDB, or installs them where that takes no question; otherwise says what to install. */
+export async function ensureDatabaseServers() {
+  const packages = missingDatabaseServers()
+  if (packages.length === 0) return
+  if (canUseApt()) {
+    console.log(
+      `Installing what the database tests need (apt-get install ${packages.join(' ')}), without starting a service.`,
+    )
+    if ((await withoutServices(() => aptInstall(packages))) && missingDatabaseServers().length === 0) return
+  }
+  const how = {
+    darwin: 'brew install postgresql mariadb',
+    win32: 'use WSL: the tests start them as they are started on Linux',
+    linux: existsSync('/etc/debian_version')
+      ? `sudo apt-get install ${packages.join(' ')} (the services may stay off)`
+      : 'dnf install postgresql-server mariadb-server, apk add postgresql mariadb, or as your distribution names them',
+  }
+  stop(
+    `The tests start real database servers, and these are missing: ${packages.join(', ')}. Install them: ${how[process.platform] ?? how.linux}`,
   )
 }
 

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensureFaultTools, ensureInstalled, ensureRedisServer } from './bootstrap.mjs'
+import { ensureDatabaseServers, ensureFaultTools, ensureInstalled, ensureRedisServer } from './bootstrap.mjs'
 import { check, step } from './check.mjs'
 import { run, tool } from './run.mjs'
 
@@ -52,6 +52,7 @@ async function runTests(extra) {
 const extra = process.argv.slice(2)
 await ensureInstalled()
 await ensureRedisServer()
+await ensureDatabaseServers()
 await ensureFaultTools()
 const checks = extra.length === 0 ? await check() : { passed: 0, failed: 0 }
 const tests = await runTests(extra)

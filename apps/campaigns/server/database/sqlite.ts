@@ -86,8 +86,11 @@ function createDriver(pool: LinkPool): Driver {
   return {
     async init() {},
     async acquireConnection() {
-      const free = idle.pop()
-      if (free !== undefined) return free
+      for (let free = idle.pop(); free !== undefined; free = idle.pop()) {
+        if (free.link.alive()) return free
+        // A reader thread may die while nobody uses it.
+        all.delete(free)
+      }
       if (all.size < pool.size) return make()
       return await new Promise<Borrowed>(resolve => waiting.push(resolve))
     },
