@@ -1,21 +1,11 @@
 import type { FastifyReply } from 'fastify'
-import { type CacheOptions, createCache, type Logger, type Stats, type Status } from 'palier'
+import { type Cache, type CacheOptions, createCache, type Logger } from 'palier'
+import { CACHE_TYPES, type CachedRead, type Tag } from './cache-map.ts'
 
 /**
- * The only file that knows the cache. Reads name a type, a key and tags; writes name the tags they touched. The cache
- * is never needed: when it fails, reads go to the database, writes stay written, and the failure is a log line.
+ * The one place that reads and deletes through the cache; what is kept is in `cache-map.ts`. The cache is never needed:
+ * when it fails, reads go to the database, writes stay written, and the failure is a log line.
  */
-export const CACHE_TYPES = {
-  dashboard: { ttl: '5m', grace: '1h' },
-  stats: { ttl: '5m', grace: '1h' },
-  categories: { ttl: '2m', grace: '10m' },
-} as const
-
-export type CacheType = keyof typeof CACHE_TYPES
-
-/** What a cached read depends on. `category:<id>` stands for one category: its own row and who is in it. */
-export type Tag = 'contacts' | 'categories' | 'messages' | 'campaigns' | `category:${string}`
-
 export interface Served<V> {
   /** Frozen: it is handed to every reader of the entry. */
   readonly value: V
@@ -25,34 +15,60 @@ export interface Served<V> {
 }
 
 export interface Caching {
-  read<V>(type: CacheType, key: string, tags: readonly Tag[], load: Load<V>): Promise<Served<V>>
-  /** Call it after the commit and before the answer. Never rejects. */
-  forget(tags: readonly Tag[]): Promise<void>
-  stats(): Stats
-  status(): Status
-  ready(): Promise<void>
+  /** For the parts that are made of it: limiters, claims, the console, the monitor. */
+  readonly cache: Cache<typeof CACHE_TYPES>
+  /** The kept answer, or what `load` gives. Rejects with the error of `load` only. */
+  read<A extends readonly unknown[], V>(
+    read: CachedRead<A>,
+    args: A,
+    load: (signal: AbortSignal) => Promise<V>,
+  ): Promise<Served<V>>
+  /**
+   * Deletes the tags: now, or together with others within the coalescing window. `told` is called once the cache has
+   * heard of it. Never rejects.
+   */
+  forget(tags: readonly Tag[], pace: 'now' | 'soon', told: () => void): Promise<void>
+  /** Deletes at once what waits for its window. */
+  settle(): Promise<void>
   close(): Promise<void>
 }
-
-type Load<V> = (signal: AbortSignal) => Promise<V>
 
 export interface CachingOptions extends Pick<CacheOptions, 'backend' | 'detectBudget' | 'dir' | 'enabled'> {
   /** The database whose answers are kept: part of the namespace, so that a new database never sees an old one's. */
   readonly databaseId: string
+  /** Milliseconds in which deletions of pace `soon` are put together; 2 s unless said. */
+  readonly coalesce?: number
   /** Where failures are told; the console unless said. */
   readonly logger?: Logger
 }
 
-export function openCaching({ databaseId, logger = console, ...given }: CachingOptions): Caching {
+const COALESCE_MS = 2000
+
+export function openCaching({
+  databaseId,
+  logger = console,
+  coalesce = COALESCE_MS,
+  ...given
+}: CachingOptions): Caching {
   const cache = createCache({ namespace: `campaigns-${databaseId}`, types: CACHE_TYPES, logger, ...given })
   const report = (operation: string, error: unknown): void =>
     logger.warn(`[CACHE ERROR] ${operation}: ${error instanceof Error ? error.message : String(error)}`)
+  const remove = async (tags: readonly Tag[]): Promise<boolean> => {
+    try {
+      return (await cache.deleteByTags(tags)).shared !== 'pending'
+    } catch (error) {
+      report(`delete by tags ${tags.join(', ')}`, error)
+      return false
+    }
+  }
+  const waiting = createWindow(coalesce, remove)
   return {
-    async read(type, key, tags, load) {
+    cache,
+    async read(read, args, load) {
       let source: { readonly error: unknown } | undefined
       try {
-        return await cache.type(type).fetch(
-          key,
+        return await cache.type(read.type).fetch(
+          read.key(...args),
           async context => {
             try {
               return await load(context.signal)
@@ -61,32 +77,68 @@ export function openCaching({ databaseId, logger = console, ...given }: CachingO
               throw error
             }
           },
-          { tags },
+          { tags: read.tags(...args) },
         )
       } catch (error) {
         // The database's own failure is the answer; only a failure of the cache is worth asking the database again.
         if (source !== undefined) throw error
-        report(`${type} read`, error)
+        report(`${read.type} read`, error)
         return { value: await load(new AbortController().signal), outcome: 'miss', age: 0 }
       }
     },
-    async forget(tags) {
+    async forget(tags, pace, told) {
       if (tags.length === 0) return
-      try {
-        await cache.deleteByTags([...new Set(tags)])
-      } catch (error) {
-        report(`delete by tags ${tags.join(', ')}`, error)
-      }
+      if (pace === 'soon') waiting.add(tags, told)
+      else if (await remove(tags)) told()
     },
-    stats: () => cache.stats(),
-    status: () => cache.status(),
-    ready: async () => void (await cache.ready()),
-    close: () => cache.close(),
+    settle: () => waiting.flush(),
+    async close() {
+      await waiting.flush()
+      await cache.close()
+    },
   }
 }
 
-/** Says on the answer where its value came from and how old it is, and returns the value. */
+interface Window {
+  add(tags: readonly Tag[], told: () => void): void
+  flush(): Promise<void>
+}
+
+/** Puts deletions together: the first of a burst opens a window, and all of it is deleted when that closes. */
+function createWindow(length: number, remove: (tags: readonly Tag[]) => Promise<boolean>): Window {
+  const tags = new Set<Tag>()
+  let tellers: (() => void)[] = []
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> = Promise.resolve()
+  const flush = (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    running = running.then(async () => {
+      if (tags.size === 0) return
+      const names = [...tags]
+      const told = tellers
+      tags.clear()
+      tellers = []
+      if (await remove(names)) for (const tell of told) tell()
+    })
+    return running
+  }
+  return {
+    add(names, told) {
+      for (const name of names) tags.add(name)
+      tellers.push(told)
+      timer ??= setTimeout(() => void flush(), length)
+    },
+    flush,
+  }
+}
+
+/** Says on the answer where its value came from, how old it is and as of when it is true, and returns the value. */
 export function answerWith<V>(reply: FastifyReply, { value, outcome, age }: Served<V>): V {
-  reply.header('x-cache', outcome.toUpperCase()).header('age', Math.floor(age / 1000))
+  reply
+    .header('x-cache', outcome.toUpperCase())
+    .header('age', Math.floor(age / 1000))
+    .header('x-stamp', Math.floor(Date.now() - age))
+    .header('cache-status', `campaigns; ${outcome === 'miss' ? 'fwd=miss' : 'hit'}`)
   return value
 }

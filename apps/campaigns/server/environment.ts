@@ -4,8 +4,26 @@ import { received } from './validation.ts'
 export interface Environment {
   readonly port: number
   readonly host: string
-  readonly databasePath: string
+  /** As DATABASE_URL; a SQLite file unless said. */
+  readonly databaseUrl: string
+  readonly replicaUrl: string | undefined
+  readonly pool: { readonly size: number; readonly overflow: number; readonly recycle: number }
+  /** Uploads, media, mail that no server takes, the secret. Shared by all processes of the application. */
+  readonly dataDir: string
+  /** What all keys are derived from; made and kept in the data directory unless said. */
+  readonly secret: string | undefined
   readonly sampleData: boolean
+  /** Whether this process does the jobs, too. */
+  readonly worker: boolean
+  /** `auto`: where no account is configured. */
+  readonly simulator: 'auto' | 'on' | 'off'
+  readonly trustProxy: boolean
+  readonly compressionLevel: number
+  readonly smtpUrl: string | undefined
+  readonly publicUrl: string | undefined
+  readonly tickToken: string | undefined
+  readonly elasticsearchUrl: string | undefined
+  readonly admin: { readonly email: string; readonly password: string | undefined }
   readonly logLevel: string
 }
 
@@ -13,38 +31,89 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 /** A variable with a value nobody can act on: the message names it, what was expected and what came. */
 export class BadVariable extends Error {
-  constructor(name: string, expected: string, value: string) {
-    super(`${name}: expected ${expected}, received ${received(value)}`)
+  constructor(name: string, expected: string, came: string) {
+    super(`${name}: expected ${expected}, received ${came}`)
     this.name = 'BadVariable'
   }
 }
 
-/** Reads the variables of the server; those of the cache are read by the cache. Empty counts as not set. */
-export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
-  const read = <T>(name: string, fallback: T, expected: string, parse: (text: string) => T | undefined): T => {
-    const text = variables[name]?.trim()
-    if (text === undefined || text === '') return fallback
-    const value = parse(text)
-    if (value === undefined) throw new BadVariable(name, expected, text)
-    return value
+/** Its text is in no message. */
+function readSecretText(value: string | undefined): string | undefined {
+  if (value === undefined || value.length >= 32) return value
+  throw new BadVariable('APP_SECRET', 'a text of at least 32 characters', `one of ${value.length}`)
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** Empty counts as not set. */
+function readerOf(variables: Variables) {
+  const text = (name: string): string | undefined => {
+    const value = variables[name]?.trim()
+    return value === '' ? undefined : value
+  }
+  const read = <T>(name: string, fallback: T, expected: string, parse: (value: string) => T | undefined): T => {
+    const value = text(name)
+    if (value === undefined) return fallback
+    const parsed = parse(value)
+    if (parsed === undefined) throw new BadVariable(name, expected, received(value))
+    return parsed
   }
   return {
-    port: read('PORT', 3000, 'a port from 0 to 65535, where 0 takes any free one', text =>
-      /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined,
-    ),
-    host: read('HOST', '127.0.0.1', 'a host name or an address without a port', text =>
-      /^[\w.:-]+$/.test(text) ? text : undefined,
-    ),
-    databasePath: resolve(
-      read('DATABASE_PATH', './data/campaigns.sqlite', 'the path of a SQLite file', text =>
-        text.endsWith('/') || text === ':memory:' ? undefined : text,
+    text,
+    read,
+    whole: (name: string, fallback: number, min: number, max: number): number =>
+      read(name, fallback, `a whole number from ${min} to ${max}`, value =>
+        /^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max ? Number(value) : undefined,
       ),
+    flag: (name: string, fallback: boolean): boolean =>
+      read<boolean>(name, fallback, 'true or false', value =>
+        value === 'true' ? true : value === 'false' ? false : undefined,
+      ),
+    url: (name: string, protocols: readonly string[]): string | undefined =>
+      read<string | undefined>(name, undefined, `an address that begins with ${protocols.join(' or ')}//`, value =>
+        URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined,
+      ),
+  }
+}
+
+/** Reads the variables of the application; those of the cache are read by the cache, those of DATABASE_URL by the database. */
+export function readEnvironment(variables: Variables): Environment {
+  const { text, read, whole, flag, url } = readerOf(variables)
+  const databasePath = resolve(
+    read('DATABASE_PATH', './data/campaigns.sqlite', 'the path of a SQLite file', value =>
+      value.endsWith('/') || value === ':memory:' ? undefined : value,
     ),
-    sampleData: read<boolean>('SAMPLE_DATA', true, 'true or false', text =>
-      text === 'true' ? true : text === 'false' ? false : undefined,
+  )
+  return {
+    port: read('PORT', 3000, 'a port from 0 to 65535, where 0 takes any free one', value =>
+      /^\d{1,5}$/.test(value) && Number(value) <= 65_535 ? Number(value) : undefined,
     ),
-    logLevel: read('LOG_LEVEL', 'warn', `one of ${LOG_LEVELS.join(', ')}`, text =>
-      LOG_LEVELS.includes(text) ? text : undefined,
+    host: read('HOST', '127.0.0.1', 'a host name or an address without a port', value =>
+      /^[\w.:-]+$/.test(value) ? value : undefined,
+    ),
+    databaseUrl: text('DATABASE_URL') ?? `sqlite:${databasePath}`,
+    replicaUrl: text('DATABASE_REPLICA_URL'),
+    pool: {
+      size: whole('DATABASE_POOL_SIZE', 10, 1, 1000),
+      overflow: whole('DATABASE_POOL_OVERFLOW', 20, 0, 1000),
+      recycle: whole('DATABASE_POOL_RECYCLE', 3600, 1, 86_400) * 1000,
+    },
+    dataDir: resolve(text('DATA_DIR') ?? './data'),
+    secret: readSecretText(text('APP_SECRET')),
+    sampleData: flag('SAMPLE_DATA', true),
+    worker: flag('WORKER', true),
+    simulator: read<Environment['simulator']>('SIMULATOR', 'auto', 'auto, on or off', value =>
+      value === 'auto' || value === 'on' || value === 'off' ? value : undefined,
+    ),
+    trustProxy: flag('TRUST_PROXY', false),
+    compressionLevel: whole('COMPRESSION_LEVEL', 6, 0, 9),
+    smtpUrl: url('SMTP_URL', ['smtp:', 'smtps:']),
+    publicUrl: url('PUBLIC_URL', ['http:', 'https:']),
+    tickToken: text('TICK_TOKEN'),
+    elasticsearchUrl: url('ELASTICSEARCH_URL', ['http:', 'https:']),
+    admin: { email: text('ADMIN_EMAIL') ?? 'admin@example.org', password: text('ADMIN_PASSWORD') },
+    logLevel: read('LOG_LEVEL', 'warn', `one of ${LOG_LEVELS.join(', ')}`, value =>
+      LOG_LEVELS.includes(value) ? value : undefined,
     ),
   }
 }
