@@ -1,14 +1,29 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { READS } from '../cache-map.ts'
 import { answerWith } from '../caching.ts'
 import { notFound } from '../problem.ts'
 import type { Services } from '../services.ts'
-import { type Category, createCategory, deleteCategory, findCategory, listCategories, updateCategory } from './store.ts'
+import {
+  changeCategoryContacts,
+  createCategory,
+  deleteCategory,
+  findCategory,
+  listCategories,
+  NEW_CATEGORY_COLOR,
+  updateCategory,
+} from './store.ts'
 
-const Id = Type.String({ minLength: 1, maxLength: 36 })
-const Name = Type.String({ minLength: 1, maxLength: 80, pattern: '\\S', expected: 'a name of 1 to 80 characters' })
+const Id = Type.String({ pattern: '^[\\w-]{1,36}$', expected: 'an id' })
+/** Semicolons stand between the names in CSV files. */
+const Name = Type.String({
+  minLength: 1,
+  maxLength: 80,
+  pattern: '^[^\\u0000;]*[^\\u0000;\\s][^\\u0000;]*$',
+  expected: 'a name of 1 to 80 characters without semicolons',
+})
 const Color = Type.String({ pattern: '^#[0-9a-fA-F]{6}$', expected: 'a colour such as #0f766e' })
-const Description = Type.String({ maxLength: 500 })
+const Description = Type.String({ maxLength: 500, pattern: '^[^\\u0000]*$' })
 const Path = Type.Object({ id: Id })
 
 const CategorySchema = Type.Object({
@@ -33,6 +48,18 @@ const CategoryChange = Type.Object(
 
 const List = Type.Object({ items: Type.Array(CategorySchema) })
 
+const Members = Type.Object(
+  { contact_ids: Type.Array(Id, { minItems: 1, maxItems: 1000 }) },
+  { additionalProperties: false },
+)
+const MembersAnswer = Type.Object({
+  changed: Type.Integer(),
+  unknown: Type.Array(Id),
+  contact_count: Type.Integer(),
+})
+
+const tags = ['categories']
+
 interface Options {
   readonly services: Services
 }
@@ -40,11 +67,17 @@ interface Options {
 /** What is read through the cache; also served under the unversioned `/categories`. */
 export const categoryList: FastifyPluginAsyncTypebox<Options> = async (app, { services }) => {
   const { database, caching } = services
-  app.get('/', { schema: { response: { 200: List } } }, async (_request, reply) => {
-    const load = (): Promise<Category[]> => listCategories(database.reader)
-    const served = await caching.read('categories', 'list', ['categories', 'contacts'], load)
-    return { items: answerWith(reply, served) }
-  })
+  app.get(
+    '/',
+    {
+      config: { access: 'categories:read' },
+      schema: { tags, summary: 'All categories with the number of their contacts', response: { 200: List } },
+    },
+    async (_request, reply) => {
+      const served = await caching.read(READS.categoryList, [], () => listCategories(database.reader))
+      return { items: answerWith(reply, served) }
+    },
+  )
 }
 
 export const categoryRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { services }) => {
@@ -52,30 +85,75 @@ export const categoryRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { 
 
   app.get(
     '/:id',
-    { schema: { params: Path, response: { 200: CategorySchema } } },
+    {
+      config: { access: 'categories:read' },
+      schema: { tags, summary: 'One category', params: Path, response: { 200: CategorySchema } },
+    },
     async ({ params: { id } }, reply) => {
-      const load = (): Promise<Category | null> => findCategory(database.reader, id)
-      const category = answerWith(reply, await caching.read('categories', `id:${id}`, [`category:${id}`], load))
+      const served = await caching.read(READS.category, [id], () => findCategory(database.reader, id))
+      const category = answerWith(reply, served)
       if (category === null) throw notFound('category', id)
       return category
     },
   )
 
-  app.post('/', { schema: { body: NewCategory, response: { 201: CategorySchema } } }, async ({ body }, reply) => {
-    const { name, color = '#64748b', description = '' } = body
-    const category = await createCategory(services, { name: name.trim().normalize(), color, description })
-    reply.code(201).header('location', `/api/v1/categories/${category.id}`)
-    return category
-  })
+  app.post(
+    '/',
+    {
+      config: { access: 'categories:write' },
+      schema: { tags, summary: 'Makes a category', body: NewCategory, response: { 201: CategorySchema } },
+    },
+    async ({ body, actor }, reply) => {
+      const { name, color = NEW_CATEGORY_COLOR, description = '' } = body
+      const category = await createCategory(services, actor, { name: name.trim().normalize(), color, description })
+      reply.code(201).header('location', `/api/v1/categories/${category.id}`)
+      return category
+    },
+  )
 
-  const change = { schema: { params: Path, body: CategoryChange, response: { 200: CategorySchema } } }
-  app.patch('/:id', change, async ({ params, body }) => {
-    const name = body.name === undefined ? {} : { name: body.name.trim().normalize() }
-    return await updateCategory(services, params.id, { ...body, ...name })
-  })
+  app.patch(
+    '/:id',
+    {
+      config: { access: 'categories:write' },
+      schema: {
+        tags,
+        summary: 'Changes the given fields',
+        params: Path,
+        body: CategoryChange,
+        response: { 200: CategorySchema },
+      },
+    },
+    async ({ params, body, actor }) => {
+      const name = body.name === undefined ? {} : { name: body.name.trim().normalize() }
+      return await updateCategory(services, actor, params.id, { ...body, ...name })
+    },
+  )
 
-  app.delete('/:id', { schema: { params: Path } }, async ({ params }, reply) => {
-    await deleteCategory(services, params.id)
-    return reply.code(204).send()
-  })
+  app.delete(
+    '/:id',
+    {
+      config: { access: 'categories:write' },
+      schema: { tags, summary: 'Deletes a category; its contacts stay', params: Path },
+    },
+    async ({ params, actor }, reply) => {
+      await deleteCategory(services, actor, params.id)
+      return reply.code(204).send()
+    },
+  )
+
+  for (const [method, how, summary] of [
+    ['PUT', 'add', 'Puts up to 1,000 contacts into a category'],
+    ['DELETE', 'remove', 'Takes up to 1,000 contacts out of a category'],
+  ] as const) {
+    app.route({
+      method,
+      url: '/:id/contacts',
+      config: { access: 'categories:write' },
+      schema: { tags, summary, params: Path, body: Members, response: { 200: MembersAnswer } },
+      handler: async ({ params: { id }, body, actor }) => {
+        const done = await changeCategoryContacts(services, actor, { id, contactIds: body.contact_ids, how })
+        return { ...done, unknown: [...done.unknown] }
+      },
+    })
+  }
 }

@@ -1,8 +1,13 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Tables } from '../database/schema.ts'
+import type { Actor } from '../access/actor.ts'
+import { changeMemberships, lockContacts } from '../contacts/bulk.ts'
+import { isMissingReference } from '../contacts/membership.ts'
+import { forUpdate, isUniqueViolation } from '../database/portable.ts'
+import type { CategoryTable, Tables } from '../database/schema.ts'
 import { badFields, notFound } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { received } from '../validation.ts'
+import { type Work, write } from '../work.ts'
 
 export interface Category {
   readonly id: string
@@ -19,6 +24,8 @@ export interface CategoryInput {
   readonly color: string
   readonly description: string
 }
+
+export const NEW_CATEGORY_COLOR = '#64748b'
 
 type Db = Kysely<Tables> | Transaction<Tables>
 
@@ -50,50 +57,117 @@ export async function largestCategories(db: Db, limit: number): Promise<Category
     .execute()
 }
 
-async function refuseTakenName<T>(name: string | undefined, write: () => Promise<T>): Promise<T> {
+async function refuseTakenName<T>(name: string | undefined, run: () => Promise<T>): Promise<T> {
   try {
-    return await write()
+    return await run()
   } catch (error) {
-    if ((error as { code?: string }).code !== 'SQLITE_CONSTRAINT_UNIQUE') throw error
+    if (!isUniqueViolation(error, 'name')) throw error
     const expected = 'a name that no other category has'
     throw badFields([{ field: 'body.name', expected, received: received(name) }], 409)
   }
 }
 
-export async function createCategory(
-  { database, caching, newId, now }: Services,
-  input: CategoryInput,
-): Promise<Category> {
-  const at = now()
-  const category = { id: newId(), ...input, created_at: at, updated_at: at }
-  await refuseTakenName(input.name, () => database.writer.insertInto('categories').values(category).execute())
-  await caching.forget(['categories', `category:${category.id}`])
-  return { ...category, contact_count: 0 }
+/** Locked until the transaction ends: nobody gains or loses it meanwhile. */
+async function lockCategory({ trx, engine }: Work, id: string): Promise<CategoryTable> {
+  const query = trx.selectFrom('categories').selectAll().where('id', '=', id).$call(forUpdate(engine))
+  const row = await query.executeTakeFirst()
+  if (row === undefined) throw notFound('category', id)
+  return row
+}
+
+export async function createCategory(services: Services, actor: Actor, input: CategoryInput): Promise<Category> {
+  const id = services.newId()
+  const create = (): Promise<Category> =>
+    write(
+      services,
+      async ({ trx, at, record, touch }) => {
+        const category = { id, ...input, created_at: at, updated_at: at }
+        await trx.insertInto('categories').values(category).execute()
+        await record({ action: 'create', entity: 'category', id, after: category })
+        touch('categories', `category:${id}`)
+        return { ...category, contact_count: 0 }
+      },
+      { actor },
+    )
+  return await refuseTakenName(input.name, create)
 }
 
 export async function updateCategory(
-  { database, caching, now }: Services,
+  services: Services,
+  actor: Actor,
   id: string,
   change: Partial<CategoryInput>,
 ): Promise<Category> {
-  const category = await refuseTakenName(change.name, () =>
-    database.writer.transaction().execute(async trx => {
-      await trx
-        .updateTable('categories')
-        .set({ ...change, updated_at: now() })
-        .where('id', '=', id)
-        .execute()
-      return await findCategory(trx, id)
-    }),
-  )
-  if (category === null) throw notFound('category', id)
-  await caching.forget(['categories', `category:${id}`])
-  return category
+  const update = (): Promise<Category> =>
+    write(
+      services,
+      async work => {
+        const { trx, at, record, touch } = work
+        const before = await lockCategory(work, id)
+        const after = { ...before, ...change, updated_at: at }
+        await trx.updateTable('categories').set(after).where('id', '=', id).execute()
+        await record({ action: 'update', entity: 'category', id, before, after })
+        touch('categories', `category:${id}`)
+        const category = await findCategory(trx, id)
+        if (category === null) throw notFound('category', id)
+        return category
+      },
+      { actor },
+    )
+  return await refuseTakenName(change.name, update)
 }
 
 /** Its contacts stay; only their membership ends. */
-export async function deleteCategory({ database, caching }: Services, id: string): Promise<void> {
-  const { numDeletedRows } = await database.writer.deleteFrom('categories').where('id', '=', id).executeTakeFirst()
-  if (numDeletedRows === 0n) throw notFound('category', id)
-  await caching.forget(['categories', `category:${id}`])
+export async function deleteCategory(services: Services, actor: Actor, id: string): Promise<void> {
+  await write(
+    services,
+    async work => {
+      const before = await lockCategory(work, id)
+      await work.trx.deleteFrom('categories').where('id', '=', id).execute()
+      await work.record({ action: 'delete', entity: 'category', id, before })
+      work.touch('categories', `category:${id}`)
+    },
+    { actor },
+  )
+}
+
+export interface MembershipResult {
+  readonly changed: number
+  /** Ids that no contact has. */
+  readonly unknown: readonly string[]
+  readonly contact_count: number
+}
+
+/** Puts contacts into a category or takes them out, in one transaction; those that are so already do not count. */
+export async function changeCategoryContacts(
+  services: Services,
+  actor: Actor,
+  {
+    id,
+    contactIds,
+    how,
+  }: { readonly id: string; readonly contactIds: readonly string[]; readonly how: 'add' | 'remove' },
+): Promise<MembershipResult> {
+  const run = (): Promise<MembershipResult> =>
+    write(
+      services,
+      async work => {
+        // Not locked: contacts are locked before categories everywhere, and a deletion in between is told by the insert.
+        if ((await findCategory(work.trx, id)) === null) throw notFound('category', id)
+        const rows = await lockContacts(work, contactIds)
+        const changed = rows.length === 0 ? [] : await changeMemberships(work, rows, [id], how)
+        if (changed.length > 0) work.touch('contacts')
+        const found = new Set(rows.map(row => row.id))
+        const unknown = [...new Set(contactIds)].filter(contactId => !found.has(contactId))
+        const contact_count = (await findCategory(work.trx, id))?.contact_count ?? 0
+        return { changed: changed.length, unknown, contact_count }
+      },
+      { actor },
+    )
+  try {
+    return await run()
+  } catch (error) {
+    if (isMissingReference(error)) throw notFound('category', id)
+    throw error
+  }
 }

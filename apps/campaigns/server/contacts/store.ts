@@ -1,232 +1,286 @@
 import type { Kysely, Transaction } from 'kysely'
-import type { Tag } from '../caching.ts'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
-import type { Tables } from '../database/schema.ts'
+import type { Actor } from '../access/actor.ts'
+import { forUpdate, isUniqueViolation } from '../database/portable.ts'
+import type { ContactTable, Tables } from '../database/schema.ts'
 import { foldName } from '../phone.ts'
 import { badFields, notFound } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { received } from '../validation.ts'
+import { type Work, write } from '../work.ts'
+import { type ConsentAction, setConsent } from './consent.ts'
+import {
+  addMemberships,
+  categoryIdsOf,
+  refuseGoneCategories,
+  removeMemberships,
+  requireCategories,
+  touchCategories,
+} from './membership.ts'
+import { searchTextOf } from './search-text.ts'
+
+export type Attributes = Readonly<Record<string, string>>
 
 export interface Contact {
   readonly id: string
   readonly name: string
   readonly phone: string | null
   readonly email: string | null
+  readonly wa_id: string | null
+  readonly bsuid: string | null
+  readonly username: string | null
+  readonly attributes: Attributes
   readonly categories: readonly { readonly id: string; readonly name: string }[]
+  readonly opt_in_at: number | null
+  readonly opt_out_at: number | null
+  readonly last_inbound_at: number | null
+  readonly window_expires_at: number | null
   readonly created_at: number
   readonly updated_at: number
 }
 
 export interface ContactInput {
   readonly name: string
-  readonly phone: string
+  readonly phone: string | null
+  readonly bsuid: string | null
   readonly email: string | null
+  readonly attributes: Attributes
   readonly category_ids: readonly string[]
 }
 
-export interface ContactFilter {
-  readonly limit: number
-  readonly cursor?: string
-  readonly q?: string
-  readonly category?: string
+export interface ContactChange extends Partial<Omit<ContactInput, 'bsuid'>> {
+  /** The `updated_at` that the editor saw: a contact that somebody else changed since is not overwritten. */
+  readonly updated_at?: number
 }
 
 type Db = Kysely<Tables> | Transaction<Tables>
-type Row = Omit<Contact, 'categories'> & { readonly name_key: string }
 
-const COLUMNS = ['id', 'name', 'name_key', 'phone_e164 as phone', 'email', 'created_at', 'updated_at'] as const
-const AFTER_EVERY_TEXT = '\u{10ffff}'
+export const CONTACT_COLUMNS = [
+  'id',
+  'name',
+  'name_key',
+  'phone_e164 as phone',
+  'email',
+  'wa_id',
+  'bsuid',
+  'username',
+  'attributes',
+  'opt_in_at',
+  'opt_out_at',
+  'last_inbound_at',
+  'window_expires_at',
+  'created_at',
+  'updated_at',
+] as const
 
-/** A page of contacts: newest first, or by name when names are searched for. */
-export async function listContacts(db: Db, cursors: Cursors, filter: ContactFilter): Promise<Page<Contact>> {
-  const { limit, category } = filter
-  const prefix = filter.q === undefined ? undefined : foldName(filter.q)
-  const list = `contacts ${JSON.stringify([prefix, category])}`
-  const position = cursors.read(list, filter.cursor)
-  let query = db
-    .selectFrom('contacts')
-    .select(COLUMNS)
-    .limit(limit + 1)
-  if (category !== undefined) {
-    query = query.where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('contact_categories')
-          .select('contact_id')
-          .whereRef('contact_id', '=', 'contacts.id')
-          .where('category_id', '=', category),
-      ),
-    )
-  }
-  if (prefix === undefined) {
-    query = query.orderBy('created_at', 'desc').orderBy('id', 'desc')
-    if (position !== undefined) {
-      const [time, id] = position as [number, string]
-      query = query.where(w =>
-        w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]),
-      )
-    }
-  } else {
-    query = query
-      .orderBy('name_key')
-      .orderBy('id')
-      .where('name_key', '<', prefix + AFTER_EVERY_TEXT)
-    const [name, id] = (position ?? [prefix, '']) as [string, string]
-    query = query.where(w => w.and([w('name_key', '>=', name), w.or([w('name_key', '>', name), w('id', '>', id)])]))
-  }
-  const rows = await query.execute()
-  const after = (row: Row): string =>
-    cursors.write(list, [prefix === undefined ? row.created_at : row.name_key, row.id])
-  const page = cutPage(rows, limit, after, row => row)
-  return { ...page, items: await withCategories(db, page.items) }
+export interface ContactRow extends Omit<Contact, 'categories' | 'attributes'> {
+  readonly name_key: string
+  readonly attributes: string | null
+}
+
+export function readAttributes(json: string | null): Attributes {
+  return json === null ? {} : (JSON.parse(json) as Attributes)
+}
+
+/** Null when there are none. */
+export function writeAttributes(attributes: Attributes): string | null {
+  return Object.keys(attributes).length === 0 ? null : JSON.stringify(attributes)
 }
 
 /** One query for the categories of all rows, however many there are. */
-async function withCategories(db: Db, rows: readonly Row[]): Promise<Contact[]> {
+export async function withCategories(db: Db, rows: readonly ContactRow[]): Promise<Contact[]> {
+  const ids = rows.map(row => row.id)
   const found =
-    rows.length === 0
+    ids.length === 0
       ? []
       : await db
           .selectFrom('contact_categories')
           .innerJoin('categories', 'categories.id', 'contact_categories.category_id')
           .select(['contact_categories.contact_id', 'categories.id', 'categories.name'])
-          .where(
-            'contact_categories.contact_id',
-            'in',
-            rows.map(row => row.id),
-          )
+          .where('contact_categories.contact_id', 'in', ids)
           .orderBy('categories.name')
           .execute()
-  const byContact = new Map<string, { id: string; name: string }[]>(rows.map(row => [row.id, []]))
+  const byContact = new Map<string, { id: string; name: string }[]>(ids.map(id => [id, []]))
   for (const { contact_id, id, name } of found) byContact.get(contact_id)?.push({ id, name })
-  return rows.map(({ name_key: _, ...row }) => ({ ...row, categories: byContact.get(row.id) ?? [] }))
+  return rows.map(({ name_key: _, attributes, ...row }) => ({
+    ...row,
+    attributes: readAttributes(attributes),
+    categories: byContact.get(row.id) ?? [],
+  }))
 }
 
 export async function findContact(db: Db, id: string): Promise<Contact> {
-  const row = await db.selectFrom('contacts').select(COLUMNS).where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('contacts').select(CONTACT_COLUMNS).where('id', '=', id).executeTakeFirst()
   const [contact] = row === undefined ? [] : await withCategories(db, [row])
   if (contact === undefined) throw notFound('contact', id)
   return contact
 }
 
-/** The tags of a change to contacts that are, or were, in these categories. */
-function contactTags(categoryIds: Iterable<string>): Tag[] {
-  return ['contacts', ...Array.from(categoryIds, (id): Tag => `category:${id}`)]
-}
-
-async function requireCategories(db: Db, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
-  const found = await db.selectFrom('categories').select('id').where('id', 'in', ids).execute()
-  const known = new Set(found.map(row => row.id))
-  const unknown = ids.filter(id => !known.has(id))
-  if (unknown.length === 0) return
-  throw badFields([
-    { field: 'body.category_ids', expected: 'ids of categories that exist', received: received(unknown) },
-  ])
-}
-
-async function categoriesOf(db: Db, contactId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('contact_categories')
-    .select('category_id')
-    .where('contact_id', '=', contactId)
-    .execute()
-  return rows.map(row => row.category_id)
+/**
+ * The contact's row, locked until the transaction ends. Whoever puts it into a category waits meanwhile, so what is read
+ * of its categories afterwards is all there is.
+ */
+async function lockContact({ trx, engine }: Work, id: string): Promise<ContactTable> {
+  const query = trx.selectFrom('contacts').selectAll().where('id', '=', id).$call(forUpdate(engine))
+  const row = await query.executeTakeFirst()
+  if (row === undefined) throw notFound('contact', id)
+  return row
 }
 
 /** A taken phone is told from every other failure by what the database says, never by asking beforehand. */
-async function refuseTakenPhone<T>(phone: string | undefined, write: () => Promise<T>): Promise<T> {
+async function refuseTaken<T>(input: Partial<ContactInput>, run: () => Promise<T>): Promise<T> {
   try {
-    return await write()
+    return await refuseGoneCategories(input.category_ids, run)
   } catch (error) {
-    const { code, message } = error as { code?: string; message?: string }
-    if (code !== 'SQLITE_CONSTRAINT_UNIQUE' || message?.includes('phone_e164') !== true) throw error
-    const expected = 'a phone number that no other contact has'
-    throw badFields([{ field: 'body.phone', expected, received: received(phone) }], 409)
+    if (isUniqueViolation(error, 'phone_e164')) {
+      const expected = 'a phone number that no other contact has'
+      throw badFields([{ field: 'body.phone', expected, received: received(input.phone) }], 409)
+    }
+    if (isUniqueViolation(error, 'bsuid')) {
+      const expected = 'a business-scoped user id that no other contact has'
+      throw badFields([{ field: 'body.bsuid', expected, received: received(input.bsuid) }], 409)
+    }
+    throw error
   }
 }
 
-export async function createContact(
-  { database, caching, newId, now }: Services,
-  input: ContactInput,
-): Promise<Contact> {
-  const at = now()
-  const id = newId()
+export async function createContact(services: Services, actor: Actor, input: ContactInput): Promise<Contact> {
+  const { name, phone: phone_e164, bsuid, email } = input
+  const id = services.newId()
   const categoryIds = [...new Set(input.category_ids)]
-  const contact = await refuseTakenPhone(input.phone, () =>
-    database.writer.transaction().execute(async trx => {
-      await requireCategories(trx, categoryIds)
-      const { name, phone: phone_e164, email } = input
-      const name_key = foldName(name)
-      await trx
-        .insertInto('contacts')
-        .values({ id, name, name_key, phone_e164, email, created_at: at, updated_at: at })
-        .execute()
-      await addCategories(trx, id, categoryIds, at)
-      return await findContact(trx, id)
-    }),
-  )
-  await caching.forget(contactTags(categoryIds))
-  return contact
+  const fields = { name, name_key: foldName(name), phone_e164, bsuid, email, username: null }
+  const create = (): Promise<Contact> =>
+    write(
+      services,
+      async work => {
+        const { trx, at, record, touch } = work
+        await requireCategories(trx, categoryIds)
+        const attributes = writeAttributes(input.attributes)
+        const row = { id, ...fields, attributes, search_text: searchTextOf(fields), created_at: at, updated_at: at }
+        await trx
+          .insertInto('contacts')
+          .values({ ...row, ...NO_HISTORY })
+          .execute()
+        await addMemberships(work, [id], categoryIds)
+        await record({ action: 'create', entity: 'contact', id, after: { ...row, category_ids: categoryIds } })
+        touch('contacts')
+        return await findContact(trx, id)
+      },
+      { actor },
+    )
+  return await refuseTaken(input, create)
 }
 
-async function addCategories(trx: Db, contact_id: string, ids: readonly string[], created_at: number): Promise<void> {
-  if (ids.length === 0) return
-  const rows = ids.map(category_id => ({ category_id, contact_id, created_at }))
-  await trx.insertInto('contact_categories').values(rows).execute()
+/** The columns of a contact that nothing has happened to. */
+export const NO_HISTORY = {
+  wa_id: null,
+  parent_bsuid: null,
+  opt_in_at: null,
+  opt_out_at: null,
+  last_inbound_at: null,
+  window_expires_at: null,
+} as const
+
+function patched(row: ContactTable, change: ContactChange, at: number): ContactTable {
+  const { name = row.name, phone = row.phone_e164, email = row.email, attributes } = change
+  if (phone === null && row.bsuid === null) {
+    const expected = 'a phone number: this contact has no other identifier'
+    throw badFields([{ field: 'body.phone', expected, received: 'null' }])
+  }
+  const next: ContactTable = {
+    ...row,
+    name,
+    name_key: foldName(name),
+    phone_e164: phone,
+    email,
+    attributes: attributes === undefined ? row.attributes : writeAttributes(attributes),
+    // WhatsApp's spelling of the old number is not that of the new one.
+    wa_id: phone === row.phone_e164 ? row.wa_id : null,
+    updated_at: Math.max(at, row.updated_at + 1),
+  }
+  next.search_text = searchTextOf(next)
+  return next
 }
 
 /** Changes the given fields. `category_ids` is the whole new set; only categories entered or left are touched. */
 export async function updateContact(
-  { database, caching, now }: Services,
+  services: Services,
+  actor: Actor,
   id: string,
-  change: Partial<ContactInput>,
+  change: ContactChange,
 ): Promise<Contact> {
-  const at = now()
-  const { name, phone, email, category_ids } = change
-  const { contact, touched } = await refuseTakenPhone(phone, () =>
-    database.writer.transaction().execute(async trx => {
-      const { numUpdatedRows } = await trx
-        .updateTable('contacts')
-        .set({
-          updated_at: at,
-          ...(name === undefined ? {} : { name, name_key: foldName(name) }),
-          ...(phone === undefined ? {} : { phone_e164: phone }),
-          ...(email === undefined ? {} : { email }),
+  const update = (): Promise<Contact> =>
+    write(
+      services,
+      async work => {
+        const { trx, at, record, touch } = work
+        const row = await lockContact(work, id)
+        if (change.updated_at !== undefined && change.updated_at !== row.updated_at) {
+          const expected = `${row.updated_at}, the updated_at of the contact as it is now: somebody else changed it`
+          throw badFields([{ field: 'body.updated_at', expected, received: received(change.updated_at) }], 409)
+        }
+        const next = patched(row, change, at)
+        await trx.updateTable('contacts').set(next).where('id', '=', id).execute()
+        const categories =
+          change.category_ids === undefined ? {} : await replaceCategories(work, id, change.category_ids)
+        const { before, after } = { before: {}, after: {}, ...categories }
+        await record({
+          action: 'update',
+          entity: 'contact',
+          id,
+          before: { ...row, ...before },
+          after: { ...next, ...after },
         })
-        .where('id', '=', id)
-        .executeTakeFirst()
-      if (numUpdatedRows === 0n) throw notFound('contact', id)
-      const touched = category_ids === undefined ? [] : await replaceCategories(trx, id, category_ids, at)
-      return { contact: await findContact(trx, id), touched }
-    }),
+        touch('contacts')
+        return await findContact(trx, id)
+      },
+      { actor },
+    )
+  return await refuseTaken(change, update)
+}
+
+async function replaceCategories(work: Work, contactId: string, ids: readonly string[]) {
+  const wanted = [...new Set(ids)].sort()
+  const had = (await categoryIdsOf(work.trx, [contactId])).get(contactId) ?? []
+  const added = wanted.filter(id => !had.includes(id))
+  await requireCategories(work.trx, added)
+  await addMemberships(work, [contactId], added)
+  await removeMemberships(
+    work,
+    [contactId],
+    had.filter(id => !wanted.includes(id)),
   )
-  await caching.forget(contactTags(touched))
-  return contact
+  return { before: { category_ids: had }, after: { category_ids: wanted } }
 }
 
-async function replaceCategories(trx: Db, contactId: string, ids: readonly string[], at: number): Promise<string[]> {
-  const wanted = new Set(ids)
-  const had = new Set(await categoriesOf(trx, contactId))
-  const added = [...wanted].filter(id => !had.has(id))
-  const left = [...had].filter(id => !wanted.has(id))
-  await requireCategories(trx, added)
-  await addCategories(trx, contactId, added, at)
-  if (left.length > 0) {
-    await trx
-      .deleteFrom('contact_categories')
-      .where('contact_id', '=', contactId)
-      .where('category_id', 'in', left)
-      .execute()
-  }
-  return [...added, ...left]
+/** Its messages stay where they were counted, without a contact. */
+export async function deleteContact(services: Services, actor: Actor, id: string): Promise<void> {
+  await write(
+    services,
+    async work => {
+      const row = await lockContact(work, id)
+      const categoryIds = (await categoryIdsOf(work.trx, [id])).get(id) ?? []
+      await work.trx.deleteFrom('contacts').where('id', '=', id).execute()
+      await work.record({ action: 'delete', entity: 'contact', id, before: { ...row, category_ids: categoryIds } })
+      work.touch('contacts')
+      touchCategories(work.touch, categoryIds)
+    },
+    { actor },
+  )
 }
 
-export async function deleteContact({ database, caching }: Services, id: string): Promise<void> {
-  const touched = await database.writer.transaction().execute(async trx => {
-    const categoryIds = await categoriesOf(trx, id)
-    const { numDeletedRows } = await trx.deleteFrom('contacts').where('id', '=', id).executeTakeFirst()
-    if (numDeletedRows === 0n) throw notFound('contact', id)
-    return categoryIds
-  })
-  await caching.forget(contactTags(touched))
+/** Saying the same again changes nothing. */
+export async function changeConsent(
+  services: Services,
+  actor: Actor,
+  id: string,
+  action: ConsentAction,
+): Promise<Contact> {
+  return await write(
+    services,
+    async work => {
+      await setConsent(work, await lockContact(work, id), action)
+      return await findContact(work.trx, id)
+    },
+    { actor },
+  )
 }
