@@ -42,7 +42,7 @@ function ask(base, path, body) {
 
 /** The server as `npm start` runs it, on any free port. */
 async function startApp(env) {
-  const child = spawn(process.execPath, ['--unhandled-rejections=strict', join(root, 'apps/campaigns/dist/main.js')], {
+  const child = spawn(process.execPath, ['--unhandled-rejections=strict', join(root, 'apps/campaigns/dist/server/main.js')], {
     env: { ...process.env, PORT: '0', LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

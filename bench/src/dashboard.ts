@@ -32,7 +32,7 @@ interface Server {
 
 /** The built application, on a port of its own choosing; resolves when it has printed its address. */
 async function startServer(environment: Readonly<Record<string, string>>): Promise<Server> {
-  const main = join(project, 'apps', 'campaigns', 'dist', 'main.js')
+  const main = join(project, 'apps', 'campaigns', 'dist', 'server', 'main.js')
   const child: ChildProcess = spawn(process.execPath, [main], {
     env: { ...process.env, PORT: '0', SAMPLE_DATA: 'false', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],

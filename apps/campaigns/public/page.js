@@ -9,6 +9,8 @@ const state = {
   categories: null,
   latest: null,
   before: null,
+  csrf: null,
+  events: null,
 }
 let say = speak(state.language)
 
@@ -28,8 +30,80 @@ async function read(url) {
     throw new Error(say.words.unreachable)
   }
   const body = await response.json()
+  if (response.status === 401) showEntrance()
   if (!response.ok) throw new Error(say.words.refused + (body.detail ?? response.status))
   return { body, headers: response.headers }
+}
+
+/** Sends a change; the token proves that this page and no other site asked for it. */
+function send(url, body) {
+  const headers = { 'content-type': 'application/json', ...(state.csrf ? { 'x-csrf-token': state.csrf } : {}) }
+  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body ?? {}) })
+}
+
+function showEntrance() {
+  state.events?.close()
+  state.events = null
+  byId('inside').hidden = true
+  byId('logout').hidden = true
+  byId('entrance').hidden = false
+  byId('login').elements.namedItem('email').focus()
+}
+
+async function enter() {
+  let response
+  try {
+    response = await fetch('/api/v1/auth/me')
+  } catch {
+    byId('inside').hidden = false
+    return showTrouble(new Error(say.words.unreachable))
+  }
+  if (!response.ok) return showEntrance()
+  state.csrf = (await response.json()).csrf_token
+  byId('entrance').hidden = true
+  byId('inside').hidden = false
+  byId('logout').hidden = false
+  listen()
+  await refresh()
+}
+
+/** The server says what became old, whoever changed it; several stamps at once are one refresh. */
+function listen() {
+  let waiting
+  const soon = () => {
+    waiting ??= setTimeout(() => {
+      waiting = undefined
+      void refresh()
+    }, 100)
+  }
+  state.events?.close()
+  state.events = new EventSource('/events')
+  state.events.addEventListener('stamps', soon)
+  state.events.addEventListener('reset', soon)
+}
+
+async function logIn(event) {
+  event.preventDefault()
+  const form = event.target
+  const refusal = byId('refusal')
+  refusal.hidden = true
+  try {
+    const response = await send('/api/v1/auth/login', Object.fromEntries(new FormData(form)))
+    if (response.ok) {
+      form.reset()
+      return await enter()
+    }
+    refusal.textContent = response.status === 429 ? say.words.loginLater : say.words.loginRefused
+  } catch {
+    refusal.textContent = say.words.unreachable
+  }
+  refusal.hidden = false
+}
+
+async function logOut() {
+  await send('/api/v1/auth/logout').catch(() => undefined)
+  state.csrf = null
+  showEntrance()
 }
 
 function showTrouble(error) {
@@ -74,15 +148,15 @@ async function readLatest() {
 }
 
 async function readStatus() {
-  const { body } = await read('/api/cache/status')
+  const { body } = await read('/api/cache/stats')
   state.status = body
   showStatus()
 }
 
 function showStatus() {
   if (!state.status) return
-  byId('backend').textContent = state.status.enabled ? state.status.backend : say.words.cacheOff
-  byId('why').textContent = state.status.enabled ? state.status.why : ''
+  byId('backend').textContent = state.status.backend
+  byId('why').textContent = state.status.status
 }
 
 function showAnswer() {
@@ -252,11 +326,7 @@ async function addContact(event) {
   button.disabled = true
   tell('')
   try {
-    const response = await fetch('/api/v1/contacts', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...contact, category_ids: data.getAll('category_ids') }),
-    })
+    const response = await send('/api/v1/contacts', { ...contact, category_ids: data.getAll('category_ids') })
     const body = await response.json()
     const names = markFields(form, body.errors ?? [])
     if (response.ok) {
@@ -300,9 +370,11 @@ for (const button of document.querySelectorAll('[data-language]')) {
     setLanguage(button.dataset.language)
   })
 }
+byId('login').addEventListener('submit', event => void logIn(event))
+byId('logout').addEventListener('click', () => void logOut())
 byId('refresh').addEventListener('click', () => void refresh())
 byId('add').addEventListener('submit', event => void addContact(event))
 byId('cards').replaceChildren(...Array.from({ length: 6 }, () => el('div', 'card empty')))
 setLanguage(state.language)
-void refresh()
+void enter()
 setInterval(showAnswer, 1000)

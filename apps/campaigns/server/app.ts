@@ -1,62 +1,62 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
-import type { Caching } from './caching.ts'
-import { categoryList, categoryRoutes } from './categories/routes.ts'
-import { contactRoutes } from './contacts/routes.ts'
-import { createCursors } from './cursor.ts'
-import { dashboardRoutes } from './dashboard/routes.ts'
-import type { Database } from './database/open.ts'
-import { createIdSource } from './ids.ts'
-import { messageRoutes, messageStats } from './messages/routes.ts'
-import { operationRoutes } from './operations.ts'
+import { guard } from './access/guard.ts'
+import { sessions } from './access/sessions.ts'
+import { harden, watchRequests } from './operations/hardening.ts'
+import { describeApi } from './operations/openapi.ts'
 import { pageRoutes } from './pages.ts'
 import { installProblems } from './problem.ts'
+import { registerRoutes } from './routes.ts'
 import type { Services } from './services.ts'
 import { compileValidator } from './validation.ts'
 
 export interface AppOptions {
-  readonly database: Database
-  readonly caching: Caching
-  readonly logLevel?: string
-  /** Milliseconds since 1970; the wall clock unless said. */
-  readonly now?: () => number
+  /** Believe `X-Forwarded-*`: only behind a proxy that sets them. */
+  readonly trustProxy?: boolean
+  /** 0 to 9, as zlib counts; 6 unless said. */
+  readonly compressionLevel?: number
+  /** Milliseconds the event loop may lag before requests are turned away, 0 for any; 2 s unless said. */
+  readonly mostLag?: number
 }
 
-/** The server without a socket: `listen` it, or `inject` requests. Database and cache stay the caller's to close. */
-export async function buildApp({
-  database,
-  caching,
-  logLevel = 'silent',
-  now = Date.now,
-}: AppOptions): Promise<FastifyInstance> {
+/** One that a proxy gave is kept, so that its log and ours can be read together; not any text whatever. */
+const REQUEST_ID = /^[\w-]{8,64}$/
+const BODY_LIMIT = 256 * 1024
+const VERSION = '0.2.0'
+
+/** The server without a socket: `listen` it, or `inject` requests. The services stay the caller's to close. */
+export async function buildApp(
+  services: Services,
+  { trustProxy = false, compressionLevel = 6, mostLag = 2000 }: AppOptions = {},
+): Promise<FastifyInstance> {
   const logController = new LogController({ disableRequestLogging: true })
-  const app = Fastify({ logger: { level: logLevel }, logController, bodyLimit: 256 * 1024 })
+  const genReqId = ({ headers }: { headers: IncomingHttpHeaders }): string => {
+    const given = headers['x-request-id']
+    return typeof given === 'string' && REQUEST_ID.test(given) ? given : services.newId()
+  }
+  const app: FastifyInstance = Fastify({
+    genReqId,
+    loggerInstance: services.log,
+    logController,
+    bodyLimit: BODY_LIMIT,
+    trustProxy,
+  })
   app.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(compileValidator)
   app.removeContentTypeParser('text/plain')
   installProblems(app)
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id)
     reply.header('server-timing', `total;dur=${reply.elapsedTime.toFixed(2)}`)
-    reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer')
     // The copy in the server is the one that writes delete from; a browser's own would outlive them.
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-store')
   })
-  const services: Services = {
-    database,
-    caching,
-    cursors: createCursors(database.cursorSecret),
-    newId: createIdSource(now),
-    now,
-  }
-  const serve = { services }
-  await app.register(contactRoutes, { ...serve, prefix: '/api/v1/contacts' })
-  await app.register(categoryRoutes, { ...serve, prefix: '/api/v1/categories' })
-  await app.register(messageRoutes, { ...serve, prefix: '/api/v1/messages' })
-  for (const prefix of ['/api/v1/categories', '/categories']) await app.register(categoryList, { ...serve, prefix })
-  for (const prefix of ['/api/v1/messages/stats', '/messages/stats'])
-    await app.register(messageStats, { ...serve, prefix })
-  for (const prefix of ['/api/v1/dashboard', '/api/dashboard'])
-    await app.register(dashboardRoutes, { ...serve, prefix })
-  await app.register(operationRoutes, serve)
+  watchRequests(app, services)
+  await describeApi(app, VERSION)
+  await harden(app, { compressionLevel, mostLag })
+  await app.register(sessions, { services })
+  await app.register(guard, { services })
+  await registerRoutes(app, services)
   await app.register(pageRoutes)
   return app
 }

@@ -1,9 +1,10 @@
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openCaching } from './caching.ts'
 import { openDatabase } from './database/open.ts'
-import { BadVariable } from './environment.ts'
-import { type DataSet, digest, NotEmpty, writeDataSet } from './generator/write.ts'
+import { UnusableDatabase } from './database/url.ts'
+import { BadVariable, readEnvironment } from './environment.ts'
+import { digest } from './generator/digest.ts'
+import { type DataSet, NotEmpty, writeDataSet } from './generator/write.ts'
 
 const USAGE = `npm run generate -- [options]
 
@@ -11,8 +12,9 @@ const USAGE = `npm run generate -- [options]
   --messages N    how many messages            (default 1000000)
   --seed N        the same seed, the same rows (default 1)
   --now TIME      the latest time in the data, as an ISO date or milliseconds (default: today, 00:00 UTC)
-  --db PATH       the database file            (default: DATABASE_PATH, else ./data/campaigns.sqlite)
-  --replace       delete what the database holds first
+  --db ADDRESS    the database: a file, sqlite:<path>, postgres://… or mysql://…
+                  (default: DATABASE_URL, DATABASE_PATH, else ./data/campaigns.sqlite)
+  --replace       delete what the database holds first: contacts, campaigns, messages, pages, accounts, jobs, history
 `
 
 const OPTIONS = {
@@ -46,20 +48,27 @@ async function main(): Promise<void> {
     seed: whole('--seed', values.seed, Number.MAX_SAFE_INTEGER),
     now: instant(values.now),
   }
-  const path = resolve(values.db ?? (process.env['DATABASE_PATH'] || './data/campaigns.sqlite'))
-  const database = await openDatabase(path)
-  await database.close()
-  console.log(`writing ${set.contacts} contacts and ${set.messages} messages with seed ${set.seed} to ${path}`)
-  const began = performance.now()
-  const { rows } = writeDataSet(path, set, { replace: values.replace })
-  const seconds = (performance.now() - began) / 1000
-  console.log(`${rows} rows in ${seconds.toFixed(1)} s, ${Math.round(rows / seconds)} rows/s`)
-  // A server may be running on this database: what it has cached is of the rows that were there before.
-  const caching = openCaching({ databaseId: database.id, logger: { warn: console.warn, info: () => undefined } })
-  await caching.ready()
-  await caching.forget(['contacts', 'categories', 'messages', 'campaigns'])
-  await caching.close()
-  console.log(`digest ${digest(path)}`)
+  const database = await openDatabase({ url: values.db ?? readEnvironment(process.env).databaseUrl })
+  try {
+    const { location } = database
+    console.log(`writing ${set.contacts} contacts and ${set.messages} messages with seed ${set.seed} to ${location}`)
+    const began = performance.now()
+    const { rows } = await writeDataSet(database, set, { replace: values.replace })
+    const seconds = (performance.now() - began) / 1000
+    console.log(`${rows} rows in ${seconds.toFixed(1)} s, ${Math.round(rows / seconds)} rows/s`)
+    await forgetAll(database.id)
+    console.log(`digest ${await digest(database.reader)}`)
+  } finally {
+    await database.close()
+  }
+}
+
+/** A server may be running on this database: what it has cached is of the rows that were there before. */
+async function forgetAll(databaseId: string): Promise<void> {
+  const { cache, close } = openCaching({ databaseId, logger: { warn: console.warn, info: () => undefined } })
+  await cache.ready()
+  await cache.clear()
+  await close()
 }
 
 try {
@@ -67,6 +76,8 @@ try {
 } catch (error) {
   if (error instanceof NotEmpty) {
     console.error(`${error.message}. Add --replace to delete its rows first, or choose another file with --db.`)
+  } else if (error instanceof UnusableDatabase) {
+    console.error(error.message)
   } else if (error instanceof BadVariable || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true) {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
   } else {

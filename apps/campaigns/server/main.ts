@@ -1,8 +1,16 @@
+import type { FastifyInstance } from 'fastify'
+import { createFirstAdmin } from './access/users.ts'
 import { buildApp } from './app.ts'
-import { type Caching, openCaching } from './caching.ts'
-import { type Database, openDatabase } from './database/open.ts'
+import { type Composition, compose } from './compose.ts'
+import { UnusableDatabase } from './database/url.ts'
 import { BadVariable, type Environment, readEnvironment } from './environment.ts'
 import { NotEmpty, writeDataSet } from './generator/write.ts'
+import { createWorker } from './jobs/worker.ts'
+import { createLog } from './log.ts'
+import { closeWhenAsked } from './operations/shutdown.ts'
+import { Problem } from './problem.ts'
+import { startSimulation } from './simulation.ts'
+import { warmUp } from './warm.ts'
 
 /** What stops the start and is the reader's to change: said in one line, without a stack. */
 class CannotStart extends Error {}
@@ -10,11 +18,11 @@ class CannotStart extends Error {}
 const SAMPLE = { contacts: 2000, messages: 10_000, seed: 1 }
 
 /** An empty database gets a small sample, so that the first page has something to show. Never a second time. */
-async function addSample({ writer, path }: Database): Promise<boolean> {
-  const first = await writer.selectFrom('contacts').select('id').limit(1).executeTakeFirst()
+async function addSample({ database, now }: Composition): Promise<boolean> {
+  const first = await database.writer.selectFrom('contacts').select('id').limit(1).executeTakeFirst()
   if (first !== undefined) return false
   try {
-    writeDataSet(path, { ...SAMPLE, now: Date.now() })
+    await writeDataSet(database, { ...SAMPLE, now: now() })
     return true
   } catch (error) {
     // Something is in it after all, or another process was quicker: both are as good as a sample.
@@ -23,7 +31,7 @@ async function addSample({ writer, path }: Database): Promise<boolean> {
   }
 }
 
-async function listen(app: Awaited<ReturnType<typeof buildApp>>, { port, host }: Environment): Promise<string> {
+async function listen(app: FastifyInstance, { port, host }: Environment): Promise<string> {
   try {
     return await app.listen({ port, host })
   } catch (error) {
@@ -43,61 +51,80 @@ async function listen(app: Awaited<ReturnType<typeof buildApp>>, { port, host }:
   }
 }
 
-function printState(address: string, { databasePath }: Environment, caching: Caching, sampled: boolean): void {
-  const { backend, why, enabled } = caching.status()
-  console.log(`campaigns    ${address}`)
-  console.log(`database     ${databasePath}`)
-  if (sampled) {
-    console.log(
-      `sample data  ${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages; SAMPLE_DATA=false leaves it out`,
-    )
+/** The login of a new installation, printed once. ADMIN_PASSWORD says the password, or one is made here. */
+async function addAdmin(services: Composition, { admin }: Environment): Promise<string | undefined> {
+  try {
+    const made = await createFirstAdmin(services, admin)
+    return made === undefined ? undefined : `${made.email} / ${made.password ?? '(ADMIN_PASSWORD)'}`
+  } catch (error) {
+    if (error instanceof Problem) throw new CannotStart(`ADMIN_PASSWORD: ${error.message}`)
+    throw error
   }
-  const off = 'off (CACHE_ENABLED=false): every read goes to the database'
-  console.log(`cache        ${enabled ? `${backend}: ${why}` : off}`)
 }
 
-function closeOnSignal(close: () => Promise<void>): void {
-  let closing = false
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    // A second signal means that somebody does not want to wait.
-    if (closing) process.exit(1)
-    closing = true
-    console.log(`${signal}: closing`)
-    try {
-      await close()
-      process.exit(0)
-    } catch (error) {
-      console.error(error)
-      process.exit(1)
-    }
-  }
-  process.on('SIGINT', signal => void stop(signal))
-  process.on('SIGTERM', signal => void stop(signal))
+interface Started {
+  readonly address: string
+  readonly login: string | undefined
+  readonly sampled: boolean
+  readonly simulator: string | undefined
 }
+
+function printState({ caching, database }: Composition, { address, login, sampled, simulator }: Started): void {
+  const { backend, why, enabled } = caching.cache.status()
+  const lines: (readonly [string, string])[] = [
+    ['campaigns', address],
+    ['database', database.location],
+  ]
+  if (login !== undefined) lines.push(['login', login])
+  if (sampled) {
+    const sample = `${SAMPLE.contacts} contacts, ${SAMPLE.messages} messages; SAMPLE_DATA=false leaves it out`
+    lines.push(['sample data', sample])
+  }
+  if (simulator !== undefined)
+    lines.push(['whatsapp', `simulator at ${simulator}; configure an account to send for real`])
+  const off = 'off (CACHE_ENABLED=false): every read goes to the database'
+  lines.push(['cache', enabled ? `${backend}: ${why}` : off])
+  for (const [name, text] of lines) console.log(`${name.padEnd(13)}${text}`)
+}
+
+const CLOSE_WITHIN_MS = 25_000
 
 async function start(): Promise<void> {
   const environment = readEnvironment(process.env)
-  const database = await openDatabase(environment.databasePath)
-  // Before the cache looks for its backend: the sample holds the event loop, and every store would seem slow.
-  const sampled = environment.sampleData && (await addSample(database))
+  const log = createLog(environment.logLevel)
   let started = false
   // The lines of the start say how it went; later changes of state are news.
   const info = (line: string): void => (started ? console.info(line) : undefined)
-  const logger = { warn: console.warn, info }
-  // A start is the busiest moment of a process. Nobody waits for this budget, and too small a one refuses good stores.
-  const caching = openCaching({ databaseId: database.id, detectBudget: '3s', logger })
-  const app = await buildApp({ database, caching, logLevel: environment.logLevel })
+  const services = await compose({
+    ...environment,
+    database: { url: environment.databaseUrl, replicaUrl: environment.replicaUrl, pool: environment.pool },
+    // A start is the busiest moment of a process. Nobody waits for this budget, and too small a one refuses good stores.
+    cache: { detectBudget: '3s', logger: { warn: console.warn, info } },
+    log,
+  })
+  const closing: (() => Promise<void>)[] = [() => services.close()]
   const close = async (): Promise<void> => {
-    await app.close()
-    await caching.close()
-    await database.close()
+    for (const end of closing.toReversed()) await end()
   }
-  closeOnSignal(close)
+  closeWhenAsked({ within: CLOSE_WITHIN_MS, close, say: line => console.log(line) })
   try {
+    const login = await addAdmin(services, environment)
+    // Before anything is served: the sample holds the event loop, and every store would seem slow.
+    const sampled = environment.sampleData && (await addSample(services))
+    const app = await buildApp(services, environment)
+    closing.push(() => app.close())
     const address = await listen(app, environment)
-    await caching.ready()
-    printState(address, environment, caching, sampled)
+    const simulator = await startSimulation(services, { mode: environment.simulator, address })
+    if (simulator !== undefined) closing.push(() => simulator.close())
+    if (environment.worker) {
+      const worker = createWorker(services)
+      worker.start()
+      closing.push(() => worker.close())
+    }
+    await services.caching.cache.ready()
+    printState(services, { address, login, sampled, simulator: simulator?.url })
     started = true
+    await warmUp(services)
   } catch (error) {
     await close()
     throw error
@@ -106,7 +133,8 @@ async function start(): Promise<void> {
 
 function isForReader(error: unknown): error is Error {
   const badOption = (error as { code?: string }).code === 'PALIER_BAD_OPTION'
-  return error instanceof BadVariable || error instanceof CannotStart || badOption
+  const known = [BadVariable, CannotStart, UnusableDatabase].some(kind => error instanceof kind)
+  return known || badOption
 }
 
 try {

@@ -26,7 +26,7 @@ export const pageRoutes: FastifyPluginAsync = async app => {
   for (const [url, { file, type }] of Object.entries(FILES)) {
     const body = readFileSync(new URL(`../public/${file}`, import.meta.url))
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
-    app.get(url, async (request, reply) => {
+    app.get(url, { config: { access: 'public' } }, async (request, reply) => {
       reply.header('etag', etag).header('cache-control', 'no-cache').header('content-security-policy', POLICY)
       return request.headers['if-none-match'] === etag ? reply.code(304).send() : reply.type(type).send(body)
     })

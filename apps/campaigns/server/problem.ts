@@ -64,6 +64,8 @@ function toProblem(error: FastifyError | Problem): Problem {
     return new Problem(503, 'Another process is writing to the database. Try again shortly.')
   const status = error.statusCode ?? 500
   if (status < 500) return new Problem(status, error.message)
+  if (status === 503)
+    return new Problem(503, 'A part that this needs does not answer at the moment. Try again shortly.')
   return new Problem(500, 'The request could not be completed. The reason is in the log of the server.')
 }
 

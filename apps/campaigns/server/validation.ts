@@ -29,11 +29,15 @@ interface Described {
   readonly anyOf?: readonly Described[]
   readonly items?: Described
   readonly properties?: Readonly<Record<string, Described>>
+  /** Of an object whose names are free: all its values are alike. */
+  readonly patternProperties?: Readonly<Record<string, Described>>
   readonly minLength?: number
   readonly maxLength?: number
   readonly minimum?: number
   readonly maximum?: number
   readonly maxItems?: number
+  /** A secret: what came is not repeated, though it came from whoever gets the answer. */
+  readonly writeOnly?: boolean
 }
 
 function bounds(what: string, min: number | undefined, max: number | undefined): string {
@@ -64,7 +68,10 @@ function describe(schema: Described): string {
 
 function at(schema: Described, path: readonly string[]): Described | undefined {
   let node: Described | undefined = schema
-  for (const step of path) node = node?.type === 'array' ? node.items : node?.properties?.[step]
+  for (const step of path) {
+    const free: Described | undefined = Object.values(node?.patternProperties ?? {})[0]
+    node = node?.type === 'array' ? node.items : (node?.properties?.[step] ?? free)
+  }
   return node
 }
 
@@ -86,6 +93,11 @@ function pathsOf({ keyword, instancePath, params }: SchemaFault): readonly (read
   return keyword === 'required' ? (named.requiredProperties ?? []).map(name => [...base, name]) : [base]
 }
 
+function isHidden(schema: Described | undefined): boolean {
+  if (schema?.writeOnly === true) return true
+  return Object.values(schema?.properties ?? {}).some(isHidden)
+}
+
 const MOST_FAULTS = 20
 
 function explain(schema: Described, value: unknown, faults: readonly SchemaFault[], part: string): FieldFault[] {
@@ -99,7 +111,11 @@ function explain(schema: Described, value: unknown, faults: readonly SchemaFault
       const node = at(schema, path)
       const holder = at(schema, path.slice(0, -1))
       const expected = node === undefined ? `no such field; there are ${names(holder)}` : describe(node)
-      found.set(field, { field, expected, received: received(valueAt(value, path)) })
+      found.set(field, {
+        field,
+        expected,
+        received: isHidden(node) ? 'one that is not shown' : received(valueAt(value, path)),
+      })
     }
   }
   return [...found.values()]

@@ -19,9 +19,9 @@ describe('the dashboard', () => {
   })
 
   test('shows what a recount of all rows shows', async () => {
-    const { database, get } = await startApp({ data: DATA, now: () => NOON })
+    const { path, get } = await startApp({ data: DATA, now: () => NOON })
     const shown = (await get('/api/v1/dashboard')).json()
-    const counted = recount(database.path, NOON)
+    const counted = recount(path, NOON)
     expect(shown.contacts).toEqual(counted.contacts)
     expect(shown.messages.total).toBe(Object.values(counted.messages).reduce((sum, count) => sum + count, 0))
     const asRecord = (rows: readonly { count: number }[], key: (row: never) => string): Record<string, number> =>

@@ -5,7 +5,7 @@ import { recount } from './support/recount.ts'
 
 /** Everything that is cached, read twice: the second time from the cache alone, and equal to a recount both times. */
 async function expectExact(app: TestApp, turn = 0): Promise<void> {
-  const counted = recount(app.database.path, NOON)
+  const counted = recount(app.path, NOON)
   const compare = async (): Promise<void> => {
     const dashboard = (await app.get('/api/v1/dashboard')).json()
     expect(dashboard.contacts).toEqual(counted.contacts)

@@ -1,88 +1,153 @@
-import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { openDatabase } from '../server/database/open.ts'
-import { openFile } from '../server/database/file.ts'
-import { type DataSet, digest, NotEmpty, writeDataSet } from '../server/generator/write.ts'
-import { freshDirectory, NOON } from './support/app.ts'
+import { type Kysely, sql } from 'kysely'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Database, openDatabase } from '../server/database/open.ts'
+import type { Tables } from '../server/database/schema.ts'
+import { digest } from '../server/generator/digest.ts'
+import { type DataSet, NotEmpty, writeDataSet } from '../server/generator/write.ts'
+import { COUNTERS, NO_COUNTS, recountMessages } from '../server/messages/counters.ts'
+import { NOON, startServices } from './support/app.ts'
+import { ENGINES, freshDatabase } from './support/engines.ts'
 
-async function generate(set: Partial<DataSet>, directory: string = freshDirectory()): Promise<string> {
-  const database = await openDatabase(join(directory, 'data.sqlite'))
-  await database.close()
-  writeDataSet(database.path, { contacts: 200, messages: 2000, seed: 1, now: NOON, ...set })
-  return database.path
+const SET: DataSet = { contacts: 200, messages: 2000, seed: 1, now: NOON }
+const DAY = 86_400_000
+
+async function open(engine: (typeof ENGINES)[number]): Promise<Database> {
+  const database = await openDatabase({ url: await freshDatabase(engine) })
+  onTestFinished(() => database.close())
+  return database
 }
 
-type Row = Readonly<Record<string, string | number | null>>
-
-function query(path: string, sql: string): Row[] {
-  const file = openFile(path, 'read')
-  try {
-    return file.prepare(sql).all() as Row[]
-  } finally {
-    file.close()
-  }
+async function countOf(db: Kysely<Tables>, table: keyof Tables): Promise<number> {
+  const { count } = await db.selectFrom(table).select(sql<number>`count(*)`.as('count')).executeTakeFirstOrThrow()
+  return count
 }
 
-describe('the generator', () => {
-  test('makes the same rows from the same seed, and others from another', async () => {
-    const first = digest(await generate({}))
-    expect(digest(await generate({}))).toBe(first)
-    expect(digest(await generate({ seed: 2 }))).not.toBe(first)
-    expect(digest(await generate({ now: NOON + 1 }))).not.toBe(first)
+describe.each(ENGINES)('the generator on %s', engine => {
+  test('gives each campaign the counters of its own messages, and leaves nothing overdue', async () => {
+    const database = await open(engine)
+    const { rows } = await writeDataSet(database, { ...SET, contacts: 500, messages: 8000 })
+    const db = database.reader
+    expect(await countOf(db, 'contacts')).toBe(500)
+    expect(await countOf(db, 'messages')).toBe(8000)
+    expect(rows).toBeGreaterThan(8500)
+    const counted = await recountMessages(db)
+    const campaigns = await db.selectFrom('campaigns').selectAll().execute()
+    for (const campaign of campaigns) {
+      const shown = Object.fromEntries(COUNTERS.map(name => [name, campaign[name]]))
+      expect(shown).toEqual(counted.get(campaign.id) ?? NO_COUNTS)
+      const { status, open_count, completed_at } = campaign
+      // A running campaign with nobody open would be completed by the first worker; a completed one has nobody.
+      expect(['completed', 'cancelled'].includes(status) ? open_count === 0 : true).toBe(true)
+      expect(status === 'running' ? open_count > 0 : true).toBe(true)
+      expect(completed_at !== null).toBe(status === 'completed')
+    }
+    const states = new Set(campaigns.map(campaign => campaign.status))
+    expect([...states].sort()).toEqual(['cancelled', 'completed', 'draft', 'paused', 'running', 'scheduled'])
+    const running = campaigns.filter(({ status }) => status === 'running').map(({ id }) => id)
+    const waiting = await db.selectFrom('messages').select('campaign_id').where('status', '=', 'queued').execute()
+    expect(waiting.length).toBeGreaterThan(0)
+    expect(waiting.filter(row => running.includes(row.campaign_id ?? ''))).toEqual([])
+    const overdue = await db
+      .selectFrom('messages')
+      .select('id')
+      .where('step', '=', 1)
+      .where('status', 'in', ['accepted', 'sent', 'delivered', 'read'])
+      .where('interacted_at', 'is', null)
+      .where('sent_at', '<=', NOON - DAY)
+      .execute()
+    expect(overdue).toEqual([])
   })
 
-  test('makes as many rows as asked for, whatever the proportion', async () => {
+  test('is the same as on SQLite, and a second one is refused unless it is to replace the first', async () => {
+    const database = await open(engine)
+    await writeDataSet(database, SET)
+    const first = await digest(database.reader)
+    const other = await open('sqlite')
+    await writeDataSet(other, { ...SET, seed: 2 })
+    expect(await digest(other.reader)).not.toBe(first)
+    await expect(writeDataSet(database, { ...SET, contacts: 5 })).rejects.toThrow(NotEmpty)
+    expect(await digest(database.reader)).toBe(first)
+    await writeDataSet(other, SET, { replace: true })
+    expect(await digest(other.reader)).toBe(first)
+    await writeDataSet(database, { ...SET, contacts: 5, messages: 5 }, { replace: true })
+    expect(await countOf(database.reader, 'contacts')).toBe(5)
+    expect(await countOf(database.reader, 'messages')).toBe(5)
+  })
+
+  test('of two that start together on an empty database one writes', async () => {
+    const one = await open(engine)
+    // On SQLite a process has one connection that writes; two processes have two.
+    const two = one.sqlitePath === undefined ? one : await openDatabase({ url: one.sqlitePath })
+    if (two !== one) onTestFinished(() => two.close())
+    const written = await Promise.allSettled([writeDataSet(one, SET), writeDataSet(two, SET)])
+    expect(written.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const [refused] = written.filter(result => result.status === 'rejected')
+    expect(refused?.reason).toBeInstanceOf(NotEmpty)
+    expect(await countOf(one.reader, 'messages')).toBe(SET.messages)
+  })
+})
+
+describe('the rows', () => {
+  test('are as many as asked for, whatever the proportion', async () => {
+    const database = await open('sqlite')
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: 120 }), fc.nat({ max: 2000 }), fc.nat(), async (contacts, messages, seed) => {
-        const path = await generate({ contacts, messages, seed })
-        expect(query(path, 'select count(*) as n from contacts')[0]?.['n']).toBe(contacts)
-        expect(query(path, 'select count(*) as n from messages')[0]?.['n']).toBe(contacts === 0 ? 0 : messages)
-        expect(query(path, 'pragma foreign_key_check')).toEqual([])
+        await writeDataSet(database, { contacts, messages, seed, now: NOON }, { replace: true })
+        expect(await countOf(database.writer, 'contacts')).toBe(contacts)
+        expect(await countOf(database.writer, 'messages')).toBe(contacts === 0 ? 0 : messages)
+        expect((await sql`pragma foreign_key_check`.execute(database.writer)).rows).toEqual([])
       }),
       { numRuns: 12 },
     )
   })
 
-  test('gives each campaign the counters of its own messages', async () => {
-    const path = await generate({ contacts: 500, messages: 8000 })
-    const counted = query(
-      path,
-      `select campaign_id as id, sum(step = 1) as total, sum(step = 1 and sent_at is not null) as sent,
-         sum(step = 1 and delivered_at is not null) as delivered, sum(step = 1 and read_at is not null) as read,
-         sum(step = 1 and interacted_at is not null) as interacted,
-         sum(step = 2 and sent_at is not null) as message2_sent,
-         sum(step = 1 and status in ('failed', 'no_interaction')) as failed_count,
-         sum(step = 1 and status = 'no_interaction') as no_interaction_count
-       from messages where campaign_id is not null group by campaign_id order by 1`,
+  test('have times in an order that can be, none after now, and none before their contact', async () => {
+    const { database } = await startServices({ data: { contacts: 500, messages: 8000 }, now: () => NOON })
+    const wrong = await sql`
+      select m.id from messages m join contacts c on c.id = m.contact_id
+      where m.accepted_at < m.created_at or m.sent_at < m.accepted_at or m.delivered_at < m.sent_at
+        or m.read_at < m.delivered_at or m.interacted_at < m.read_at or m.late_interaction_at < m.sent_at + ${DAY}
+        or m.created_at < c.created_at or m.created_at > c.opt_out_at
+        or max(m.created_at, ifnull(m.sent_at, 0), ifnull(m.delivered_at, 0), ifnull(m.read_at, 0),
+          ifnull(m.interacted_at, 0), ifnull(m.late_interaction_at, 0), ifnull(m.failed_at, 0)) > ${NOON}`.execute(
+      database.writer,
     )
-    const columns = Object.keys(counted[0] ?? {}).join(', ')
-    expect(query(path, `select ${columns} from campaigns where total > 0 order by id`)).toEqual(counted)
-    expect(counted.length).toBeGreaterThan(50)
+    expect(wrong.rows).toEqual([])
+    const windows = await sql`
+      select c.id from contacts c where c.last_inbound_at is not
+        (select max(created_at) from messages where contact_id = c.id and direction = 'in')
+        or c.window_expires_at is not c.last_inbound_at + ${DAY}`.execute(database.writer)
+    expect(windows.rows).toEqual([])
   })
 
-  test('makes times in an order that can be, and none after now', async () => {
-    const path = await generate({ contacts: 500, messages: 8000 })
-    const wrong = query(
-      path,
-      `select * from messages where sent_at < created_at or delivered_at < sent_at or read_at < delivered_at
-         or interacted_at < read_at or max(created_at, ifnull(sent_at, 0), ifnull(delivered_at, 0),
-         ifnull(read_at, 0), ifnull(interacted_at, 0), ifnull(failed_at, 0)) > ${NOON}`,
-    )
-    expect(wrong).toEqual([])
+  test('of a campaign belong together: who answered has answered, and was sent Message 2', async () => {
+    const { database } = await startServices({ data: { contacts: 500, messages: 8000 }, now: () => NOON })
+    const { rows } = await sql<{ kind: string; answered: number; replies: number; second: number }>`
+      select p.message2_kind as kind, count(*) as answered, count(s.id) as second,
+        sum(exists (select 1 from messages r where r.contact_id = m.contact_id and r.direction = 'in'
+          and r.created_at = m.interacted_at)) as replies
+      from messages m join campaigns p on p.id = m.campaign_id
+        left join messages s on s.campaign_id = m.campaign_id and s.contact_id = m.contact_id and s.step = 2
+      where m.step = 1 and m.interacted_at is not null group by p.message2_kind order by 1`.execute(database.writer)
+    expect(rows.map(row => row.kind)).toEqual(['interactive', 'none', 'template', 'text'])
+    for (const { kind, answered, replies, second } of rows) {
+      expect(answered).toBeGreaterThan(20)
+      expect({ replies, second }).toEqual({ replies: answered, second: kind === 'none' ? 0 : answered })
+    }
+    const alone = await sql<{ id: string }>`
+      select id from messages s where step = 2 and not exists (select 1 from messages m
+        where m.campaign_id = s.campaign_id and m.contact_id = s.contact_id and m.step = 1
+          and m.interacted_at = s.created_at)`.execute(database.writer)
+    expect(alone.rows).toEqual([])
   })
 
-  test('keeps every index, and refuses a database with rows unless told to replace them', async () => {
-    const directory = freshDirectory()
-    const path = await generate({}, directory)
-    const indexes = "select name from sqlite_master where type = 'index' and sql is not null order by 1"
-    expect(query(path, indexes)).toHaveLength(10)
-    const set = { contacts: 5, messages: 5, seed: 1, now: NOON }
-    const before = digest(path)
-    expect(() => writeDataSet(path, set)).toThrow(NotEmpty)
-    expect(digest(path)).toBe(before)
-    writeDataSet(path, set, { replace: true })
-    expect(query(path, 'select count(*) as n from contacts')[0]?.['n']).toBe(5)
-    expect(query(path, indexes)).toHaveLength(10)
+  test('leave SQLite every index it had', async () => {
+    const database = await open('sqlite')
+    const indexes = sql<{ name: string }>`select name from sqlite_master where type = 'index' order by name`
+    const before = await indexes.execute(database.writer)
+    await writeDataSet(database, SET)
+    expect((await indexes.execute(database.writer)).rows).toEqual(before.rows)
+    expect(before.rows.length).toBeGreaterThan(40)
   })
 })

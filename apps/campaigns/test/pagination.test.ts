@@ -30,8 +30,8 @@ describe('walking all pages', () => {
     const app = await startApp({ data: { contacts: 60, messages: 150 } })
     const { items } = (await app.get('/api/v1/categories')).json()
     const all = async (table: 'contacts' | 'messages'): Promise<string[]> =>
-      (await app.database.writer.selectFrom(table).select('id').execute()).map(row => row.id)
-    const inCategory = await app.database.writer
+      (await app.services.database.writer.selectFrom(table).select('id').execute()).map(row => row.id)
+    const inCategory = await app.services.database.writer
       .selectFrom('contact_categories')
       .select('contact_id')
       .where('category_id', '=', items[0].id)
@@ -81,7 +81,7 @@ describe('walking all pages', () => {
           expect(new Set(ids).size).toBe(ids.length)
           const seen = new Set(ids)
           expect(before.filter(id => !seen.has(id) && !gone.has(id))).toEqual([])
-          await app.database.writer.deleteFrom('contacts').execute()
+          await app.services.database.writer.deleteFrom('contacts').execute()
         },
       ),
       { numRuns: 15 },

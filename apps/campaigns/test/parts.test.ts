@@ -31,9 +31,20 @@ describe('ids', () => {
 })
 
 describe('phones, addresses and names', () => {
-  test.each(['+33612345678', '+1 (415) 555-2671', '+44 7700\u00a0900123', '+4930 901820'])('%s is a phone', text => {
-    expect(parsePhone(text)).toMatch(/^\+\d+$/)
-  })
+  test.each(['+33612345678', '+1 (415) 555-2671', '+44 7700\u00a0900123', '+4930 901820', '＋33612345678'])(
+    '%s is a phone',
+    text => expect(parsePhone(text)).toMatch(/^\+\d+$/),
+  )
+
+  test.each([
+    ['06 12 34 56 78', 'FR', '+33612345678'],
+    ['0033 6 12 34 56 78', 'FR', '+33612345678'],
+    ['+44 7700 900123', 'FR', '+447700900123'],
+    ['(415) 555-2671', 'US', '+14155552671'],
+    ['0612345678', '', undefined],
+    ['0612345678', 'ZZ', undefined],
+    ['06123', 'FR', undefined],
+  ])('%s in "%s" is %s', (text, country, phone) => expect(parsePhone(text, country)).toBe(phone))
 
   test.each([
     '',
@@ -45,16 +56,32 @@ describe('phones, addresses and names', () => {
     '33612345678',
     '+33a12345678',
     '++33612345678',
+    '+999123456789',
+    '+33612345678 ext. 5',
+    'call +33612345678',
+    '+33612345678\u0000',
+    `+33${' '.repeat(100)}612345678`,
   ])('"%s" is none', text => expect(parsePhone(text)).toBeUndefined())
 
   test('addresses need a mailbox, an @ and a domain', () => {
-    expect(parseEmail(' ada@example.org ')).toBe('ada@example.org')
-    const wrong = ['', 'ada', 'ada@', '@example.org', 'ada@example', 'a b@example.org', 'ada@example..org']
+    expect(parseEmail(' Ada@Example.org ')).toBe('ada@example.org')
+    const wrong = [
+      '',
+      'ada',
+      'ada@',
+      '@example.org',
+      'ada@example',
+      'a b@example.org',
+      'ada@example..org',
+      'a\0@example.org',
+    ]
     expect(wrong.filter(text => parseEmail(text) !== undefined)).toEqual([])
   })
 
   test('names are searched without case and accents', () => {
     expect(foldName(' Élodie ÇELIK ')).toBe('elodie celik')
+    // The column holds 240 characters, and one that is compatible with many becomes many.
+    expect(Array.from(foldName('\ufdfa'.repeat(120)))).toHaveLength(240)
   })
 })
 

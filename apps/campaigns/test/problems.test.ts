@@ -37,7 +37,7 @@ const CASES: readonly Case[] = [
     send: contact({ name: 'Ada', phone: '+33612345678', nick: 'A' }),
     status: 400,
     errors: [
-      { field: 'body.nick', expected: 'no such field; there are name, phone, email, category_ids', received: '"A"' },
+      { field: 'body.nick', expected: 'no such field; there are name, phone, email, category_ids, attributes, bsuid', received: '"A"' },
     ],
   },
   {

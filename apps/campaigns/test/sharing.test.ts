@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { freshDirectory, NOON, phoneOf, queriesOf, startApp, type TestApp } from './support/app.ts'
+import { NOON, phoneOf, queriesOf, startApp, type TestApp } from './support/app.ts'
+import { freshDirectory } from './support/fresh-directory.ts'
 
 async function until(what: () => Promise<boolean>, deadlineMs = 10_000): Promise<void> {
   const end = performance.now() + deadlineMs

@@ -1,6 +1,9 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { largestCategories } from '../categories/store.ts'
+import type { Database } from '../database/open.ts'
+import { dayNumber } from '../database/portable.ts'
 import type { CampaignStatus, MessageStatus, Tables } from '../database/schema.ts'
+import type { Engine } from '../database/url.ts'
 
 /**
  * The dashboard: seven queries in one read transaction, so that all numbers are of the same moment. Periods are whole
@@ -70,11 +73,11 @@ async function messagesByStatus(trx: Trx, from: number) {
     .execute()
 }
 
-async function messagesPerDay(trx: Trx, today: number): Promise<Dashboard['per_day']> {
+async function messagesPerDay(trx: Trx, engine: Engine, today: number): Promise<Dashboard['per_day']> {
   const first = today - 29
   const rows = await trx
     .selectFrom('messages')
-    .select([sql<number>`created_at / ${sql.lit(DAY_MS)}`.as('day'), count])
+    .select([dayNumber(engine, 'created_at').as('day'), count])
     .where('created_at', '>=', first * DAY_MS)
     .groupBy('day')
     .execute()
@@ -130,7 +133,7 @@ async function medianReadTime(trx: Trx, from: number): Promise<number | null> {
   return median === null ? null : Math.round(median)
 }
 
-export async function readDashboard(db: Kysely<Tables>, now: number, signal: AbortSignal): Promise<Dashboard> {
+export async function readDashboard(database: Database, now: number, signal: AbortSignal): Promise<Dashboard> {
   const began = performance.now()
   const today = dayOf(now)
   const from = (today - DAYS + 1) * DAY_MS
@@ -145,13 +148,15 @@ export async function readDashboard(db: Kysely<Tables>, now: number, signal: Abo
       contacts: await step(contactTotals(trx, from)),
       categories: await step(largestCategories(trx, 10)),
       messages: { total: by_status.reduce((total, row) => total + row.count, 0), by_status },
-      per_day: await step(messagesPerDay(trx, today)),
+      per_day: await step(messagesPerDay(trx, database.engine, today)),
       campaigns: await step(campaignsByStatus(trx)),
       problems: await step(problems(trx, from)),
       median_read_ms: await step(medianReadTime(trx, from)),
     }
   }
-  const numbers = await db.transaction().execute(read)
+  // One snapshot: without it two of the seven could see different commits.
+  const snapshot = database.reader.transaction().setIsolationLevel('repeatable read')
+  const numbers = await snapshot.execute(read)
   const computed_ms = Math.round(performance.now() - began)
   const categories = numbers.categories.map(({ id, name, color, contact_count }) => ({
     id,

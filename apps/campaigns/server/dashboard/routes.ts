@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { READS } from '../cache-map.ts'
 import { answerWith } from '../caching.ts'
 import { CAMPAIGN_STATUSES, MESSAGE_STATUSES } from '../database/schema.ts'
 import type { Services } from '../services.ts'
@@ -39,15 +40,16 @@ const DashboardSchema = Type.Object({
   median_read_ms: Type.Union([Type.Integer(), Type.Null()]),
 })
 
-const TAGS = ['contacts', 'categories', 'messages', 'campaigns'] as const
-
 /** Read through the cache; served under `/api/v1/dashboard` and the unversioned `/api/dashboard`. */
 export const dashboardRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = async (app, { services }) => {
   const { database, caching, now } = services
-  app.get('/', { schema: { response: { 200: DashboardSchema } } }, async (_request, reply) => {
+  const schema = { tags: ['dashboard'], summary: 'The numbers of the last 30 days', response: { 200: DashboardSchema } }
+  app.get('/', { schema, config: { access: 'dashboard:read' } }, async (request, reply) => {
     const at = now()
-    const key = `${DAYS}d:${dayOf(at)}`
-    const served = await caching.read('dashboard', key, TAGS, signal => readDashboard(database.reader, at, signal))
+    const role = request.actor.role ?? 'agent'
+    const served = await caching.read(READS.dashboard, [role, DAYS, dayOf(at)], signal =>
+      readDashboard(database, at, signal),
+    )
     return answerWith(reply, served) as Type.Static<typeof DashboardSchema>
   })
 }

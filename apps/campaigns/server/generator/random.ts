@@ -11,9 +11,12 @@ export interface Random {
   pick<T>(list: readonly [T, ...T[]]): T
 }
 
-/** sfc32, public domain, from PractRand. */
-export function createRandom(seed: number): Random {
-  let a = 0x9e3779b9
+/**
+ * sfc32, public domain, from PractRand. Streams of one seed are independent: one kind of row may draw more or less without
+ * changing the others.
+ */
+export function createRandom(seed: number, stream = 0): Random {
+  let a = (0x9e3779b9 + stream) | 0
   let b = seed | 0
   let c = Math.trunc(seed / 0x100000000) | 0
   let counter = 1

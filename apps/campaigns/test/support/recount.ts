@@ -1,4 +1,5 @@
-import { openFile } from '../../server/database/file.ts'
+import type { Kysely } from 'kysely'
+import type { Tables } from '../../server/database/schema.ts'
 
 /**
  * The numbers of the application counted again in plain JavaScript from plain rows: what cached answers are held
@@ -15,8 +16,6 @@ export interface Recount {
   readonly median: number | null
 }
 
-type Row = Readonly<Record<string, string | number | null>>
-
 const DAY = 86_400_000
 
 function tally(keys: readonly string[]): Record<string, number> {
@@ -25,39 +24,36 @@ function tally(keys: readonly string[]): Record<string, number> {
   return counts
 }
 
-export function recount(path: string, now: number): Recount {
-  const file = openFile(path, 'read')
-  try {
-    const all = (table: string): Row[] => file.prepare(`select * from ${table}`).all() as Row[]
-    const from = (Math.floor(now / DAY) - 29) * DAY
-    const contacts = all('contacts')
-    const memberships = tally(all('contact_categories').map(row => String(row['category_id'])))
-    const messages = all('messages')
-    const recent = messages.filter(row => Number(row['created_at']) >= from)
-    const delays = recent
-      .filter(row => row['read_at'] !== null && row['sent_at'] !== null)
-      .map(row => Number(row['read_at']) - Number(row['sent_at']))
-      .sort((a, b) => a - b)
-    const middle = delays.slice(Math.ceil(delays.length / 2) - 1, Math.floor(delays.length / 2) + 1)
-    return {
-      categories: all('categories').map(row => ({
-        id: String(row['id']),
-        name: String(row['name']),
-        contact_count: memberships[String(row['id'])] ?? 0,
-      })),
-      contacts: { total: contacts.length, new: contacts.filter(row => Number(row['created_at']) >= from).length },
-      messages: tally(recent.map(row => String(row['status']))),
-      allMessages: messages.length,
-      perDay: tally(recent.map(row => new Date(Number(row['created_at'])).toISOString().slice(0, 10))),
-      problems: tally(
-        recent
-          .filter(row => row['status'] === 'failed' || row['status'] === 'no_interaction')
-          .map(row => `${row['status']} ${row['error_code']}`),
-      ),
-      campaigns: tally(all('campaigns').map(row => String(row['status']))),
-      median: delays.length === 0 ? null : Math.round(middle.reduce((sum, delay) => sum + delay, 0) / middle.length),
-    }
-  } finally {
-    file.close()
+type Message = Tables['messages']
+
+function medianDelay(messages: readonly Message[]): number | null {
+  const delays = messages
+    .flatMap(({ read_at, sent_at }) => (read_at === null || sent_at === null ? [] : [read_at - sent_at]))
+    .sort((a, b) => a - b)
+  if (delays.length === 0) return null
+  const middle = delays.slice(Math.ceil(delays.length / 2) - 1, Math.floor(delays.length / 2) + 1)
+  return Math.round(middle.reduce((sum, delay) => sum + delay, 0) / middle.length)
+}
+
+/** Reads whole tables through the given side of a database: `database.writer` for what is committed now. */
+export async function recount(db: Kysely<Tables>, now: number): Promise<Recount> {
+  const from = (Math.floor(now / DAY) - 29) * DAY
+  const contacts = await db.selectFrom('contacts').select('created_at').execute()
+  const memberships = await db.selectFrom('contact_categories').select('category_id').execute()
+  const counts = tally(memberships.map(row => row.category_id))
+  const messages = await db.selectFrom('messages').selectAll().execute()
+  const recent = messages.filter(row => row.created_at >= from)
+  const problems = recent.filter(row => row.status === 'failed' || row.status === 'no_interaction')
+  const categories = await db.selectFrom('categories').select(['id', 'name']).execute()
+  const campaigns = await db.selectFrom('campaigns').select('status').execute()
+  return {
+    categories: categories.map(({ id, name }) => ({ id, name, contact_count: counts[id] ?? 0 })),
+    contacts: { total: contacts.length, new: contacts.filter(row => row.created_at >= from).length },
+    messages: tally(recent.map(row => row.status)),
+    allMessages: messages.length,
+    perDay: tally(recent.map(row => new Date(row.created_at).toISOString().slice(0, 10))),
+    problems: tally(problems.map(row => `${row.status} ${row.error_code}`)),
+    campaigns: tally(campaigns.map(row => row.status)),
+    median: medianDelay(recent),
   }
 }

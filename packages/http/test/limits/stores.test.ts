@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { manualClock } from 'palier/testing'
 import { createCache } from 'palier'
 import { expressRateLimitStore, fastifyRateLimitStore, type FastifyHits } from '../../src/index.ts'
-import { BACKENDS, type LimitRoom, limitRoom } from '../support/limit-room.ts'
+import { BACKENDS } from '../support/backing.ts'
+import { type LimitRoom, limitRoom } from '../support/limit-room.ts'
 import { WAYS } from '../support/limit-site.ts'
 
 let room: LimitRoom

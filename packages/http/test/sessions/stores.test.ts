@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { manualClock } from 'palier/testing'
 import { fastifySessionStore } from '../../src/index.ts'
-import { BACKENDS, openRoom, type Room } from '../support/session-room.ts'
+import { BACKENDS } from '../support/backing.ts'
+import { openRoom, type Room } from '../support/session-room.ts'
 import { FRAMEWORKS, type Site, type SiteOptions, sidOf } from '../support/session-site.ts'
 
 const MINUTE = 60_000

@@ -8,6 +8,11 @@ import { until } from '../support/redis-server.ts'
 
 /** What file-worker.ts keeps to in the mode `churn`. */
 const BUDGET = 16 * 1024 * 1024
+/**
+ * How long the four work, in milliseconds: thousands of steps. Each order of the steps is tried in file-interleavings;
+ * here it is the real system under real processes.
+ */
+const LIFE = 1_500
 
 interface Report {
   readonly problems: readonly string[]
@@ -50,7 +55,7 @@ const total = (all: readonly Report[], what: string): number =>
 
 describe('four processes on one directory', () => {
   test('every commit that was true counts, and no other, with thefts, releases and expiring leases', async () => {
-    await start('counter', 4, 3_000)
+    await start('counter', 4, LIFE)
     const all = await reports()
     expect(all.flatMap(({ problems }) => problems)).toEqual([])
     const store = fileStore({ dir })
@@ -64,14 +69,14 @@ describe('four processes on one directory', () => {
   })
 
   test('what was loaded before a delete is never read after it', async () => {
-    await start('source', 4, 3_000)
+    await start('source', 4, LIFE)
     const all = await reports()
     expect(all.flatMap(({ problems }) => problems)).toEqual([])
     for (const what of ['committed', 'lost', 'deleted', 'read']) expect(total(all, what)).toBeGreaterThan(20)
   })
 
   test('what was loaded before a set is never read after it', async () => {
-    await start('writer', 4, 3_000)
+    await start('writer', 4, LIFE)
     const all = await reports()
     expect(all.flatMap(({ problems }) => problems)).toEqual([])
     for (const what of ['committed', 'lost', 'set', 'deleted', 'read']) expect(total(all, what)).toBeGreaterThan(20)
@@ -81,7 +86,7 @@ describe('four processes on one directory', () => {
     const store = fileStore({ dir })
     await store.set('large', fileRecord('large', 'first', 1024 * 1024), 600_000)
     await store.close()
-    await start('large', 4, 4_000)
+    await start('large', 4, LIFE)
     const all = await reports()
     expect(all.flatMap(({ problems }) => problems)).toEqual([])
     expect(total(all, 'absent')).toBe(0)

@@ -48,7 +48,7 @@ describe('a lock of several processes in a directory', () => {
     const racers = await workers(6, dir)
     const store = fileStore({ dir })
     ends.push(() => store.close())
-    for (let round = 0; round < 80; round++) {
+    for (let round = 0; round < 40; round++) {
       const name = `stale-${round % 5}`
       const stale = (await store.locks.acquire(name, 'gone', 1)) ?? 0
       await until('the lock has ended', async () => !(await store.locks.renew(name, 'gone', 1)))
@@ -70,7 +70,7 @@ describe('a lock of several processes in a directory', () => {
     }
     await Promise.all(running.map(begin))
     let kills = 0
-    while (kills < 12) {
+    while (kills < 8) {
       const { last, grants } = readLog(log)
       await until('the lock was granted again', () => readLog(log).last > last)
       const owner = /(\d+)\n$/.exec(readFileSync(log, 'utf8'))?.[1]

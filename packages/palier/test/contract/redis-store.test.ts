@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
+import { type RedisStore, type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
 import { busContract, storeContract } from '../../src/testing.ts'
 import {
   answers,
@@ -15,11 +15,19 @@ import {
   until,
 } from '../support/redis-server.ts'
 
-/** How a store comes by its connection; the servers are shared by the cases of one kind and emptied before each. */
+/**
+ * How a store comes by its connection. The cases of one kind share its servers, emptied before each, and two clients:
+ * a store must leave a borrowed client as it found it, so that the next one can work through it.
+ */
 interface Kind {
   readonly name: string
-  start(): Promise<{ readonly nodes: readonly RedisServer[]; stop(): Promise<void> }>
-  open(nodes: readonly RedisServer[]): Promise<{ readonly options: RedisStoreOptions; end(): void }>
+  start(): Promise<RedisCluster>
+  open(nodes: readonly RedisServer[]): Promise<Opening>
+}
+
+interface Opening {
+  readonly options: RedisStoreOptions
+  end(): void
 }
 
 async function single(): Promise<RedisCluster> {
@@ -51,27 +59,31 @@ for (const kind of KINDS) {
   // Most cases wait for something to end, so the kinds wait together; the cases of one share its servers.
   describe.concurrent(`redis through ${kind.name}`, () => {
     let backing: RedisCluster | undefined
+    const openings: Opening[] = []
     beforeAll(async () => {
       backing = await kind.start()
+      openings.push(await kind.open(backing.nodes), await kind.open(backing.nodes))
     })
-    afterAll(() => backing?.stop())
+    afterAll(async () => {
+      for (const { end } of openings) end()
+      await backing?.stop()
+    })
 
     async function group() {
       const nodes = backing?.nodes ?? []
-      for (const node of nodes) await node.ask('FLUSHALL')
-      const ends: (() => void | Promise<void>)[] = []
+      await Promise.all(nodes.map(node => node.ask('FLUSHALL')))
+      const stores: RedisStore[] = []
       return {
         nodes,
         async open() {
-          const { options, end } = await kind.open(nodes)
           // Deadlines are tried elsewhere; here a busy machine must not look like a broken rule.
-          const store = redisStore({ ...options, deadline: 5000 })
-          ends.push(() => store.close(), end)
+          const store = redisStore({ ...openings[stores.length % openings.length]?.options, deadline: 5000 })
+          stores.push(store)
           // A cluster is looked up first, which takes longer than one command may.
           return answers(store)
         },
         async close() {
-          for (const end of ends) await end()
+          for (const store of stores) await store.close()
         },
       }
     }

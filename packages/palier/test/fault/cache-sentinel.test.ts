@@ -4,7 +4,8 @@ import { type RedisServer, startSentinels, until } from '../support/redis-server
 
 const room = faultRoom()
 
-const ROUNDS = 5
+/** Each of three servers is primary once on the average, and one that was killed before is again: more is the same again. */
+const ROUNDS = 3
 const KEYS = 20
 
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
@@ -20,7 +21,7 @@ async function inStep(server: RedisServer): Promise<void> {
   )
 }
 
-test('the primary is killed five times under load: who writes never reads what was before, and in the end nobody does', async () => {
+test('the primary is killed three times under load: who writes never reads what was before, and in the end nobody does', async () => {
   const sentinels = await startSentinels({ replicas: 2 })
   room.atEnd(() => sentinels.stop())
   const writer = await room.cache({ backend: 'redis', redisUrl: sentinels.url })
@@ -80,7 +81,7 @@ test('the primary is killed five times under load: who writes never reads what w
   await writing
   await reading
   await allUp(writer, reader)
-  measured('longest time without an acknowledged write, each of five failovers, ms', gaps.join(' '))
+  measured('longest time without an acknowledged write, each failover, ms', gaps.join(' '))
   measured('writes', writes)
   expect(wrong).toEqual([])
   for (const [key, expected] of latest) {

@@ -16,18 +16,30 @@ const MANY = 60
 let dir: string
 let removeAll: () => void
 let worker: Worker | undefined
+let spare: Promise<Worker> | undefined
 
 beforeEach(() => {
   const fresh = freshDir()
   dir = fresh.dir
   removeAll = fresh.remove
   worker = undefined
+  spare = undefined
 })
 
 afterEach(async () => {
   await worker?.kill()
+  await (await spare)?.kill()
   removeAll()
 })
+
+/** A worker that is up; the one after it, as each is killed, starts while this one is at work. Until it is asked it does nothing. */
+async function nextWorker(start: () => Promise<Worker>): Promise<Worker> {
+  const next = await (spare ?? start())
+  spare = start()
+  // Who waits for it is told.
+  spare.catch(() => undefined)
+  return next
+}
 
 /** Kills the worker at the `n`-th of these calls from now on. Its answers; none once it is dead. */
 async function killedAt(into: Worker, call: string, n: number, commands: readonly string[]): Promise<string[]> {
@@ -135,7 +147,7 @@ describe('a process killed at any system call', () => {
       for (const call of CALLS) {
         for (let n = 1; n < MANY; n++) {
           await prepare(store)
-          worker ??= await startWorker('file-act-worker.ts', [dir])
+          worker ??= await nextWorker(() => startWorker('file-act-worker.ts', [dir]))
           for (const line of before) await worker.ask(line)
           const answers = await killedAt(worker, call, n, [command])
           if (answers.length > 0) {
@@ -171,7 +183,7 @@ describe('a process killed at any system call', () => {
     let kills = 0
     for (const call of ['unlink', 'rename', 'rmdir', 'utimensat', 'mkdir']) {
       for (let n = 1; n < 4; n++) {
-        worker ??= await startWorker('file-act-worker.ts', [dir, 'sync', JSON.stringify(options)])
+        worker ??= await nextWorker(() => startWorker('file-act-worker.ts', [dir, 'sync', JSON.stringify(options)]))
         await worker.ask('get k')
         await store.set('k', fileRecord('k', 'alive'), LONG)
         for (let i = 0; i < 20; i++) await store.set(`dead:${i}`, fileRecord(`dead:${i}`, 'x'), 1)
@@ -198,7 +210,7 @@ describe('a process killed at any system call', () => {
     for (const call of ['openat', 'mkdir', 'pwrite64', 'fsync', 'unlink', 'rename', 'close']) {
       for (let n = 1; n < MANY; n++) {
         // One thread does all the work, so that its calls are counted together.
-        worker = await startWorker('file-outbox-worker.ts', [dir, 'c'], { UV_THREADPOOL_SIZE: '1' })
+        worker = await nextWorker(() => startWorker('file-outbox-worker.ts', [dir, 'c'], { UV_THREADPOOL_SIZE: '1' }))
         const { length } = await killedAt(worker, call, n, commands)
         await worker.kill()
         worker = undefined

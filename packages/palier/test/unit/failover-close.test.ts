@@ -1,18 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Place } from '../../src/detect.ts'
 import { type Cache, type CacheOptions, createCache, memoryStore } from '../../src/index.ts'
 import { type FaultyStore, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
 import { gate } from '../support/caches.ts'
 import { countedClock, engineOn, place, type Remote, remoteServer } from '../support/remote.ts'
+import { noRejections } from '../support/rejections.ts'
 
-const rejections: unknown[] = []
-const note = (reason: unknown): void => void rejections.push(reason)
-beforeAll(() => void process.on('unhandledRejection', note))
-afterAll(() => void process.off('unhandledRejection', note))
-afterEach(async () => {
-  await new Promise(resolve => setImmediate(resolve))
-  expect(rejections.splice(0)).toEqual([])
-})
+noRejections()
 
 interface Room {
   readonly clock: ManualClock

@@ -1,17 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Place } from '../../src/detect.ts'
 import type { Cache } from '../../src/index.ts'
 import { type Disk, house } from '../support/house.ts'
 import { place, type Remote } from '../support/remote.ts'
+import { noRejections } from '../support/rejections.ts'
 
-const rejections: unknown[] = []
-const note = (reason: unknown): void => void rejections.push(reason)
-beforeAll(() => void process.on('unhandledRejection', note))
-afterAll(() => void process.off('unhandledRejection', note))
-afterEach(async () => {
-  await new Promise(resolve => setImmediate(resolve))
-  expect(rejections.splice(0)).toEqual([])
-})
+noRejections()
 
 describe('a better backend that nobody asked for', () => {
   const scouted =

@@ -1,19 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Place } from '../../src/detect.ts'
 import type { SharedStore } from '../../src/store.ts'
 import { faulty } from '../../src/testing.ts'
 import { gate } from '../support/caches.ts'
 import { type Disk, house } from '../support/house.ts'
 import { place, type Remote } from '../support/remote.ts'
+import { noRejections } from '../support/rejections.ts'
 
-const rejections: unknown[] = []
-const note = (reason: unknown): void => void rejections.push(reason)
-beforeAll(() => void process.on('unhandledRejection', note))
-afterAll(() => void process.off('unhandledRejection', note))
-afterEach(async () => {
-  await new Promise(resolve => setImmediate(resolve))
-  expect(rejections.splice(0)).toEqual([])
-})
+noRejections()
 
 describe('a directory that stands in for Redis', () => {
   test('is opened once the outage has lasted, and not for a shorter one', async () => {

@@ -1,53 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Cache, type CacheOptions, createCache, memoryStore } from '../../src/index.ts'
-import { type FaultyStore, type FaultTarget, faulty, type ManualClock, manualClock } from '../../src/testing.ts'
+import { describe, expect, test } from 'vitest'
+import { type Cache, createCache, memoryStore } from '../../src/index.ts'
+import { type FaultTarget, faulty, manualClock } from '../../src/testing.ts'
 import { gate } from '../support/caches.ts'
+import { type Outage, outage } from '../support/outage.ts'
+import { noRejections } from '../support/rejections.ts'
 
-const rejections: unknown[] = []
-const note = (reason: unknown): void => void rejections.push(reason)
-beforeAll(() => void process.on('unhandledRejection', note))
-afterAll(() => void process.off('unhandledRejection', note))
-afterEach(async () => {
-  await new Promise(resolve => setImmediate(resolve))
-  expect(rejections.splice(0)).toEqual([])
-})
-
-interface Outage {
-  readonly a: Cache
-  /** On the same backing, without faults. */
-  readonly b: Cache
-  readonly store: FaultyStore
-  readonly clock: ManualClock
-  /** Runs an operation of the cache while `ms` pass. */
-  during<T>(ms: number, run: () => Promise<T>): Promise<T>
-  close(): Promise<void>
-}
-
-async function outage(options: CacheOptions = {}): Promise<Outage> {
-  const clock = manualClock()
-  const backing = memoryStore({ clock })
-  const peer = backing.connect()
-  const store = faulty(backing)
-  const own: CacheOptions = { logger: false, backend: 'memory', clock, ...options }
-  const a = createCache({ ...own, store })
-  const b = createCache({ ...own, store: peer })
-  await Promise.all([a.ready(), b.ready()])
-  return {
-    a,
-    b,
-    store,
-    clock,
-    async during(ms, run) {
-      const [value] = await Promise.all([run(), clock.advance(ms)])
-      return value
-    },
-    async close() {
-      store.heal()
-      await Promise.all([a.close(), b.close(), clock.advance(1000)])
-      await Promise.all([backing.close(), peer.close()])
-    },
-  }
-}
+noRejections()
 
 describe('a read while one method of the store fails', () => {
   const methods: readonly (FaultTarget | '*')[] = [
@@ -395,76 +353,5 @@ describe('an invalidation while the stamps are out of reach', () => {
     expect(await first).toBe('old')
     expect(await second).toBe('new')
     await at.close()
-  })
-})
-
-describe('close', () => {
-  test('leaves no timer, on a store that works', async () => {
-    const clock = manualClock()
-    const store = memoryStore({ clock })
-    const cache = createCache({ logger: false, clock, store })
-    await cache.set('k', 1)
-    await cache.getOrSet('l', () => 1)
-    await cache.deleteByTag('t')
-    await cache.close()
-    await store.close()
-    expect(clock.pending()).toBe(0)
-  })
-
-  test.each(['fail', 'hang'] as const)('leaves no timer when everything %ss', async fault => {
-    const clock = manualClock()
-    const backing = memoryStore({ clock })
-    const store = faulty(backing)
-    const cache = createCache({ logger: false, clock, store })
-    await cache.ready()
-    await clock.advance(1000)
-    store[fault]('*')
-    void cache.set('k', 1)
-    void cache.deleteByTag('t')
-    void cache.deleteByPattern('x*')
-    void cache.getOrSet('k', () => 1)
-    await clock.advance(2000)
-    let closed = false
-    const closing = cache.close().then(() => (closed = true))
-    await clock.advance(2000)
-    expect(closed).toBe(true)
-    await closing
-    await backing.close()
-    expect(clock.pending()).toBe(0)
-    store.heal()
-  })
-
-  test('does not wait for a bus that never takes its messages', async () => {
-    const at = await outage()
-    at.store.hang('publish')
-    await at.a.set('k', 1)
-    let closed = false
-    const closing = at.a.close().then(() => (closed = true))
-    await at.clock.advance(2000)
-    const inTime = closed
-    at.store.heal()
-    await closing
-    expect(inTime).toBe(true)
-    await at.close()
-  })
-
-  test('stops the attempts to attach to a bus', async () => {
-    const clock = manualClock()
-    const backing = memoryStore({ clock })
-    const cache = createCache({ logger: false, clock, store: faulty(backing, [{ fault: 'fail', on: 'attach' }]) })
-    await cache.ready()
-    await clock.advance(1500)
-    await cache.close()
-    await backing.close()
-    expect(clock.pending()).toBe(0)
-  })
-
-  test('at once after creation does not close a store that was given', async () => {
-    const store = memoryStore()
-    const cache = createCache({ logger: false, store })
-    await cache.close()
-    await store.set('k', new Uint8Array([1]), 1000)
-    expect((await store.get('k'))?.bytes).toEqual(new Uint8Array([1]))
-    await store.close()
   })
 })
