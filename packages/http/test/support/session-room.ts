@@ -18,7 +18,8 @@ export async function openRoom(server: RedisServerOptions = {}): Promise<Room> {
     open: (backend, space, options = {}) =>
       cache(
         createSessionCache({
-          ...{ namespace: space, backend, redisUrl: redis.url, dir, logger: false, deadline: '20s' },
+          ...{ namespace: space, backend, redisUrl: redis.url, dir, logger: false },
+          ...{ deadline: '20s', detectBudget: 30_000 },
           ...options,
         }),
       ),

@@ -93,6 +93,22 @@ for (const kind of [...CLIENT_KINDS, 'url'] as const) {
 }
 
 describe('what a listener missed', () => {
+  test('is nothing when the process itself was held up: its connection is sound, and what lies unread is heard', async () => {
+    const server = await start()
+    const options = { url: server.url, deadline: 5000 }
+    const [bus, sender] = [openBus(redisStore(options)), openBus(redisStore(options))]
+    const mine = ear()
+    await bus.attach(mine)
+    await sender.attach(ear())
+    const texts = Array.from({ length: 50 }, (_, i) => `m${i}`)
+    const sending = texts.map(text => sender.publish(text))
+    // Longer than the silence after which a connection is doubted; the timers come first when it ends, then what is unread.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2600)
+    await Promise.all(sending)
+    await until('all are heard', () => mine.heard.length === texts.length)
+    expect(mine.losses).toEqual([])
+  })
+
   test('is noticed by the next message, or by the heartbeat when it was the last', async () => {
     const server = await start()
     const bus = openBus(redisStore({ url: server.url }))

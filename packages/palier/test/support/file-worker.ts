@@ -5,7 +5,7 @@ import { fileRecord, textOf } from './file-store.ts'
 
 /*
  * What several processes do to one directory at the same time. `file-worker.ts MODE DIR NUMBER MILLISECONDS SCRATCH`
- * prints `ready`, works once a line came in, and prints what it saw as one line of JSON.
+ * prints `ready`, works for so long at least once a line came in, and prints what it saw as one line of JSON.
  */
 const [mode = '', dir = '', number = '0', duration = '1000', scratch = ''] = process.argv.slice(2)
 const id = Number(number)
@@ -148,10 +148,13 @@ async function large(): Promise<void> {
   count('read')
 }
 
+/** Steps that a lane takes at least, so that a busy machine makes a run longer and not emptier. */
+const ENOUGH = mode === 'large' ? 50 : 300
+
 async function work(): Promise<void> {
   const end = performance.now() + Number(duration)
   const lane = async (): Promise<void> => {
-    for (let step = 0; performance.now() < end; step++) {
+    for (let step = 0; step < ENOUGH || performance.now() < end; step++) {
       const key = KEYS[pick(KEYS.length)] ?? ''
       if (mode === 'counter') await counter(key)
       else if (mode === 'churn') await churn()
