@@ -16,8 +16,10 @@ const library = (name: string, testTimeout: number) =>
 
 const campaigns = () => {
   const { test, ...rest } = project('campaigns', 'apps/campaigns/test/**/*.test.ts', 60_000)
-  // One PostgreSQL and one MariaDB for all of them, started only when one of them runs.
-  return { ...rest, test: { ...test, globalSetup: ['apps/campaigns/test/support/database-servers.ts'] } }
+  // One PostgreSQL and one MariaDB for all of them, started only when one of them runs. A worker loads the server once:
+  // loading it for each of its files would take longer than most of them.
+  const globalSetup = ['apps/campaigns/test/support/database-servers.ts']
+  return { ...rest, test: { ...test, globalSetup, isolate: false } }
 }
 
 export default defineConfig({

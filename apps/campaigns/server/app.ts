@@ -8,6 +8,7 @@ import { describeApi } from './operations/openapi.ts'
 import { pageRoutes } from './pages.ts'
 import { installProblems } from './problem.ts'
 import { registerRoutes } from './routes.ts'
+import { compileSerializer } from './serialization.ts'
 import type { Services } from './services.ts'
 import { compileValidator } from './validation.ts'
 
@@ -23,6 +24,8 @@ export interface AppOptions {
 /** One that a proxy gave is kept, so that its log and ours can be read together; not any text whatever. */
 const REQUEST_ID = /^[\w-]{8,64}$/
 const BODY_LIMIT = 256 * 1024
+/** A whole request, and so the slowest upload: whoever sends a byte now and then does not hold a socket for ever. */
+const REQUEST_MS = 600_000
 const VERSION = '0.2.0'
 
 /** The server without a socket: `listen` it, or `inject` requests. The services stay the caller's to close. */
@@ -40,9 +43,11 @@ export async function buildApp(
     loggerInstance: services.log,
     logController,
     bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_MS,
     trustProxy,
   })
   app.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(compileSerializer)
   app.removeContentTypeParser('text/plain')
   installProblems(app)
   app.addHook('onSend', async (request, reply) => {

@@ -27,6 +27,8 @@ export interface ComposeOptions {
   readonly dataDir: string
   /** At least 32 characters; made and kept in the data directory unless given. */
   readonly secret?: string | undefined
+  /** What `POST /internal/tick` asks for; derived from the secret unless given. */
+  readonly tickToken?: string | undefined
   readonly cache?: Omit<CachingOptions, 'databaseId'>
   /** The backend of sessions and limits; what their own variables say unless given. */
   readonly state?: Pick<CacheOptions, 'backend' | 'redisUrl' | 'detectBudget'>
@@ -52,7 +54,8 @@ export interface Composition extends Services {
 export async function compose(options: ComposeOptions): Promise<Composition> {
   const { dataDir, now = Date.now, log = pino({ level: 'silent' }) } = options
   mkdirSync(dataDir, { recursive: true })
-  const secrets = createSecrets(readSecret(options.secret, dataDir))
+  const derived = createSecrets(readSecret(options.secret, dataDir))
+  const secrets = { ...derived, tickToken: options.tickToken ?? derived.tickToken }
   const database = await openDatabase(options.database)
   const caching = openCaching({ ...options.cache, databaseId: database.id })
   const newId = createIdSource(now)

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { EMAIL_EXPECTED, parseEmail } from './phone.ts'
 import { received } from './validation.ts'
 
 export interface Environment {
@@ -111,7 +112,10 @@ export function readEnvironment(variables: Variables): Environment {
     publicUrl: url('PUBLIC_URL', ['http:', 'https:']),
     tickToken: text('TICK_TOKEN'),
     elasticsearchUrl: url('ELASTICSEARCH_URL', ['http:', 'https:']),
-    admin: { email: text('ADMIN_EMAIL') ?? 'admin@example.org', password: text('ADMIN_PASSWORD') },
+    admin: {
+      email: read('ADMIN_EMAIL', 'admin@example.org', EMAIL_EXPECTED, parseEmail),
+      password: text('ADMIN_PASSWORD'),
+    },
     logLevel: read('LOG_LEVEL', 'warn', `one of ${LOG_LEVELS.join(', ')}`, value =>
       LOG_LEVELS.includes(value) ? value : undefined,
     ),

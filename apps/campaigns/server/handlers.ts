@@ -17,10 +17,35 @@ import { discardHandler } from './media/handlers.ts'
 import { indexHandler, reindexHandler } from './search/handlers.ts'
 
 /** Everything that runs apart from requests. */
-export const HANDLERS: readonly JobHandler<unknown>[] = [maintenance, campaignsExpire, importHandler, exportHandler, campaignPlan, campaignRun, campaignSkip, campaignRetry, campaignsStartDue, messageSend, templateSync, discardHandler, indexHandler, reindexHandler]
+export const HANDLERS: readonly JobHandler<unknown>[] = [
+  maintenance,
+  campaignsExpire,
+  importHandler,
+  exportHandler,
+  campaignPlan,
+  campaignRun,
+  campaignSkip,
+  campaignRetry,
+  campaignsStartDue,
+  messageSend,
+  templateSync,
+  discardHandler,
+  indexHandler,
+  reindexHandler,
+]
 
 /** What the cache has not heard of comes first: everybody's answers depend on it. */
-export const DRAINS: readonly Drain[] = [{ name: 'cache', run: ({ outbox }) => outbox.sweep() }, inboxDrain, claimDrain, mailDrain]
+export const DRAINS: readonly Drain[] = [
+  { name: 'cache', run: ({ outbox }) => outbox.sweep() },
+  inboxDrain,
+  claimDrain,
+  mailDrain,
+]
 
 /** What is added to the queue by the clock, in UTC. Each has a handler of its name above. */
-export const TICKS: readonly Tick[] = [{ name: 'maintenance', pattern: '37 3 * * *' }, { name: 'campaigns.expire', pattern: '7 * * * *' }, { name: 'campaigns.start-due', pattern: '* * * * *' }, { name: 'templates.sync', pattern: '19 */6 * * *' }]
+export const TICKS: readonly Tick[] = [
+  { name: 'maintenance', pattern: '37 3 * * *' },
+  { name: 'campaigns.expire', pattern: '7 * * * *' },
+  { name: 'campaigns.start-due', pattern: '* * * * *' },
+  { name: 'templates.sync', pattern: '19 */6 * * *' },
+]

@@ -13,8 +13,26 @@ const SECRET_FIELDS = [
   'cookie',
 ]
 
+/**
+ * An error without what drivers hang on it: statements with their values, rows that break a rule. These hold hashes,
+ * tokens and what people wrote.
+ */
+function shownError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { name, message, stack, cause } = error
+  const { code } = error as { readonly code?: unknown }
+  return {
+    type: name,
+    message,
+    stack,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(cause instanceof Error ? { cause: shownError(cause) } : {}),
+  }
+}
+
 /** JSON lines. Nothing is logged of a request but its method, path and outcome; and of objects nothing that is secret. */
 export function createLog(level: string, destination?: DestinationStream): FastifyBaseLogger {
   const paths = SECRET_FIELDS.flatMap(name => [name, `*.${name}`, `*.*.${name}`])
-  return pino({ level, redact: { paths, censor: '(hidden)' } }, destination ?? pino.destination({ sync: false }))
+  const options = { level, redact: { paths, censor: '(hidden)' }, serializers: { err: shownError } }
+  return pino(options, destination ?? pino.destination({ sync: false }))
 }

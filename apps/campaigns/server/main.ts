@@ -7,6 +7,7 @@ import { BadVariable, type Environment, readEnvironment } from './environment.ts
 import { NotEmpty, writeDataSet } from './generator/write.ts'
 import { createWorker } from './jobs/worker.ts'
 import { createLog } from './log.ts'
+import { keepCacheEvents } from './operations/cache-events.ts'
 import { closeWhenAsked } from './operations/shutdown.ts'
 import { Problem } from './problem.ts'
 import { startSimulation } from './simulation.ts'
@@ -97,12 +98,15 @@ async function start(): Promise<void> {
   const info = (line: string): void => (started ? console.info(line) : undefined)
   const services = await compose({
     ...environment,
+    publicUrl: environment.publicUrl ?? `http://localhost:${environment.port}`,
     database: { url: environment.databaseUrl, replicaUrl: environment.replicaUrl, pool: environment.pool },
     // A start is the busiest moment of a process. Nobody waits for this budget, and too small a one refuses good stores.
     cache: { detectBudget: '3s', logger: { warn: console.warn, info } },
     log,
   })
   const closing: (() => Promise<void>)[] = [() => services.close()]
+  const endEvents = keepCacheEvents(services)
+  closing.push(async () => endEvents())
   const close = async (): Promise<void> => {
     for (const end of closing.toReversed()) await end()
   }

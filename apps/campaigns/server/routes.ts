@@ -14,6 +14,7 @@ import { tickRoute } from './jobs/tick-route.ts'
 import { mediaFileRoutes, mediaRoutes } from './media/routes.ts'
 import { messageRoutes, messageStats } from './messages/routes.ts'
 import { cacheConsole } from './operations/cache-console.ts'
+import { cacheEventRoutes } from './operations/cache-events.ts'
 import { metricsRoute } from './operations/metrics-route.ts'
 import { probeRoutes } from './operations/probes.ts'
 import { searchRoutes } from './search/routes.ts'
@@ -50,5 +51,6 @@ export async function registerRoutes(app: FastifyInstance, services: Services): 
   for (const prefix of [`${V1}/categories`, '/categories']) await app.register(categoryList, at(prefix))
   for (const prefix of [`${V1}/messages/stats`, '/messages/stats']) await app.register(messageStats, at(prefix))
   for (const prefix of [`${V1}/dashboard`, '/api/dashboard']) await app.register(dashboardRoutes, at(prefix))
+  await app.register(cacheEventRoutes, at(`${V1}/cache-events`))
   for (const plugin of [probeRoutes, metricsRoute, eventRoutes, cacheConsole]) await app.register(plugin, { services })
 }

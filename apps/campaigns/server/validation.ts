@@ -70,7 +70,11 @@ function at(schema: Described, path: readonly string[]): Described | undefined {
   let node: Described | undefined = schema
   for (const step of path) {
     const free: Described | undefined = Object.values(node?.patternProperties ?? {})[0]
-    node = node?.type === 'array' ? node.items : (node?.properties?.[step] ?? free)
+    // Its own only: every object has a `constructor`, and no schema means that.
+    const named: Described | undefined = Object.hasOwn(node?.properties ?? {}, step)
+      ? node?.properties?.[step]
+      : undefined
+    node = node?.type === 'array' ? node.items : (named ?? free)
   }
   return node
 }
@@ -99,6 +103,33 @@ function isHidden(schema: Described | undefined): boolean {
 }
 
 const MOST_FAULTS = 20
+const HIDDEN = 'one that is not shown'
+/** More than any body of ours has. What is nested a thousand times deeper cannot even be quoted. */
+const MOST_LEVELS = 32
+
+/**
+ * What no route can use, whatever its schema says: a text with a NUL, which PostgreSQL refuses, and endless nesting. Walks
+ * without calling itself, which such nesting would not survive.
+ */
+function findUnfit(schema: Described, whole: unknown, part: string): FieldFault | undefined {
+  const waiting: { readonly path: readonly string[]; readonly value: unknown }[] = [{ path: [], value: { '': whole } }]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const [name, value] of Object.entries(next.value ?? {}) as [string, unknown][]) {
+      const path = name === '' ? next.path : [...next.path, name]
+      if (name.includes('\0') || (typeof value === 'string' && value.includes('\0'))) {
+        const hidden = path.some((_step, index) => isHidden(at(schema, path.slice(0, index + 1))))
+        const field = [part, ...path].join('.')
+        return { field, expected: 'no text with a NUL in it', received: hidden ? HIDDEN : received(value) }
+      }
+      if (typeof value !== 'object' || value === null) continue
+      if (path.length === MOST_LEVELS) {
+        return { field: part, expected: `at most ${MOST_LEVELS} levels`, received: 'more of them' }
+      }
+      waiting.push({ path, value })
+    }
+  }
+  return undefined
+}
 
 function explain(schema: Described, value: unknown, faults: readonly SchemaFault[], part: string): FieldFault[] {
   const found = new Map<string, FieldFault>()
@@ -114,7 +145,8 @@ function explain(schema: Described, value: unknown, faults: readonly SchemaFault
       found.set(field, {
         field,
         expected,
-        received: isHidden(node) ? 'one that is not shown' : received(valueAt(value, path)),
+        // A field that nobody knows may be one of the secrets beside it, misspelt.
+        received: isHidden(node ?? holder) ? HIDDEN : received(valueAt(value, path)),
       })
     }
   }
@@ -153,12 +185,23 @@ export function readFaults(error: Error): readonly FieldFault[] | undefined {
   return FAULTS in error ? (error as Refusal)[FAULTS] : undefined
 }
 
+/** Compiled once for each schema, however many servers a process builds. */
+const compiled = new WeakMap<object, ReturnType<typeof Compile>>()
+
+function checkOf(schema: TSchema): ReturnType<typeof Compile> {
+  const check = compiled.get(schema) ?? Compile(schema)
+  compiled.set(schema, check)
+  return check
+}
+
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart = 'body' }) => {
-  const check = Compile(schema)
+  const check = checkOf(schema)
   return (raw: unknown) => {
     const value = httpPart === 'body' ? raw : readNumbers(schema, raw)
-    if (check.Check(value)) return { value }
-    const faults = explain(schema, value, check.Errors(value), PARTS[httpPart] ?? httpPart)
+    const part = PARTS[httpPart] ?? httpPart
+    const unfit = findUnfit(schema, value, part)
+    if (unfit === undefined && check.Check(value)) return { value }
+    const faults = unfit === undefined ? explain(schema, value, check.Errors(value), part) : [unfit]
     return { error: Object.assign(new Error('the request is not valid'), { [FAULTS]: faults }) }
   }
 }

@@ -188,10 +188,11 @@ function changesOf(notices: readonly Notice[], business: Business, grouping: Gro
 /** The envelope of these notices, in their order. */
 export function envelopeOf(notices: readonly Notice[], business: Business, grouping: Grouping): object {
   const changes = changesOf(notices, business, grouping)
+  const time = Math.floor(Math.max(0, ...notices.map(notice => notice.at)) / 1000)
   const groups = grouping === 'entries' ? changes.map(change => [change]) : [changes]
   return {
     object: 'whatsapp_business_account',
-    entry: groups.map(group => ({ id: business.wabaId, changes: group })),
+    entry: groups.map(group => ({ id: business.wabaId, time, changes: group })),
   }
 }
 

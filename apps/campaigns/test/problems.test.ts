@@ -37,7 +37,11 @@ const CASES: readonly Case[] = [
     send: contact({ name: 'Ada', phone: '+33612345678', nick: 'A' }),
     status: 400,
     errors: [
-      { field: 'body.nick', expected: 'no such field; there are name, phone, email, category_ids, attributes, bsuid', received: '"A"' },
+      {
+        field: 'body.nick',
+        expected: 'no such field; there are name, phone, email, category_ids, attributes, bsuid',
+        received: '"A"',
+      },
     ],
   },
   {
@@ -132,8 +136,8 @@ describe('problems', () => {
   })
 
   test('say nothing of the inside when the fault is ours', async () => {
-    const { database, get } = await startApp()
-    await database.writer.schema.dropTable('messages').execute()
+    const { services, get } = await startApp()
+    await services.database.writer.schema.dropTable('messages').execute()
     const answer = await get('/api/v1/messages')
     expect(answer.statusCode).toBe(500)
     expect(answer.headers['content-type']).toContain('application/problem+json')

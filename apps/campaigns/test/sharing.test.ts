@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NOON, phoneOf, queriesOf, startApp, type TestApp } from './support/app.ts'
+import { freshDatabase } from './support/engines.ts'
 import { freshDirectory } from './support/fresh-directory.ts'
 
 async function until(what: () => Promise<boolean>, deadlineMs = 10_000): Promise<void> {
@@ -11,16 +12,18 @@ async function until(what: () => Promise<boolean>, deadlineMs = 10_000): Promise
 }
 
 async function pair(): Promise<readonly [TestApp, TestApp]> {
-  const directory = freshDirectory()
-  const first = await startApp({ directory, now: () => NOON, data: {} })
-  return [first, await startApp({ directory, now: () => NOON })]
+  const shared = { directory: freshDirectory(), url: await freshDatabase('sqlite'), now: () => NOON }
+  const first = await startApp({ ...shared, data: {} })
+  return [first, await startApp(shared)]
 }
 
 describe('two servers on one database and one cache directory', () => {
   test('share what one of them has computed', async () => {
     const [first, second] = await pair()
     const shown = (await first.get('/api/v1/dashboard')).json()
-    const statements = await queriesOf(second.database, async () => {
+    // Who asks is known from here on.
+    await second.get('/healthz')
+    const statements = await queriesOf(second.services.database, async () => {
       const answer = await second.get('/api/v1/dashboard')
       expect(answer.headers['x-cache']).toBe('HIT')
       expect(answer.json()).toEqual(shown)
@@ -56,7 +59,7 @@ test('a new database never shows the numbers of the one before it in the same ca
   const directory = freshDirectory()
   const old = await startApp({ directory, now: () => NOON, data: { contacts: 50 } })
   expect((await old.get('/api/v1/dashboard')).json().contacts.total).toBe(50)
-  const other = await startApp({ directory, file: 'other.sqlite', now: () => NOON })
+  const other = await startApp({ directory, now: () => NOON })
   const answer = await other.get('/api/v1/dashboard')
   expect(answer.headers['x-cache']).toBe('MISS')
   expect(answer.json().contacts.total).toBe(0)

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { forUpdate } from '../database/portable.ts'
 import type { MessageTable } from '../database/schema.ts'
 import type { JobContext, JobHandler, JobOutcome } from '../jobs/contract.ts'
@@ -5,7 +6,7 @@ import { completeCampaign, createTally } from '../messages/tally.ts'
 import { type Work, write } from '../work.ts'
 
 /**
- * The hourly task that ends the wait for an answer: a Message 1 that was sent as long ago as its campaign waits, and that
+ * The hourly task that ends the wait for an answer: a Message 1 that left as long ago as its campaign waits, and that
  * nobody answered, becomes `no_interaction`. It goes through the campaigns that still have somebody open, each in the
  * order of its messages' ids, so what it reads grows with what is under way and not with what was ever sent.
  */
@@ -22,7 +23,9 @@ const START: Progress = { campaign: '', after: '', expired: 0, completed: 0 }
 const HOUR = 3_600_000
 const BATCH = 500
 
-const WAITING = ['sent', 'delivered', 'read'] as const
+const WAITING = ['accepted', 'sent', 'delivered', 'read'] as const
+/** Where WhatsApp took a message and never said more, its acceptance is the last that is known of it. */
+const LEFT_AT = sql<number>`coalesce(sent_at, accepted_at)`
 
 function isProgress(value: unknown): value is Progress {
   return typeof value === 'object' && value !== null && 'campaign' in value && 'after' in value
@@ -40,7 +43,7 @@ async function findOverdue(
     .where('step', '=', 1)
     .where('id', '>', after)
     .where('status', 'in', [...WAITING])
-    .where('sent_at', '<=', cutoff)
+    .where(LEFT_AT, '<=', cutoff)
     .where('interacted_at', 'is', null)
     .orderBy('id')
     .limit(BATCH)
@@ -60,7 +63,7 @@ async function giveUp({ trx }: Work, rows: readonly MessageTable[], cutoff: numb
       rows.map(row => row.id),
     )
     .where('status', 'in', [...WAITING])
-    .where('sent_at', '<=', cutoff)
+    .where(LEFT_AT, '<=', cutoff)
     .where('interacted_at', 'is', null)
     .executeTakeFirst()
   return Number(numUpdatedRows)

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
-import { stringify } from 'csv-stringify/sync'
 import { type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { MessageStatus, Tables } from '../database/schema.ts'
+import { CSV_MARK, csvLines, guardFormula } from '../contacts/csv-text.ts'
 import { meaningOf } from './report.ts'
 
 type Db = Kysely<Tables>
@@ -88,11 +88,6 @@ const HEADINGS = [
   ],
 ]
 
-/** A spreadsheet would run such a text as a formula; the apostrophe makes it a text again. Phones are digits only and stay. */
-function safe(text: string): string {
-  return /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text
-}
-
 const instant = (time: number | null): string => (time === null ? '' : new Date(time).toISOString())
 
 function reasonOf({ status, error_class, error_code, error_detail }: Recipient): string {
@@ -103,10 +98,10 @@ function reasonOf({ status, error_class, error_code, error_detail }: Recipient):
 function cells(row: Recipient): string[] {
   const times = [row.sent_at, row.delivered_at, row.read_at, row.failed_at, row.interacted_at, row.late_interaction_at]
   return [
-    safe(row.contact?.name ?? ''),
+    guardFormula(row.contact?.name ?? ''),
     row.contact?.phone ?? '',
     row.status,
-    safe(reasonOf(row)),
+    guardFormula(reasonOf(row)),
     String(row.error_code ?? ''),
     String(row.attempts),
     ...times.map(instant),
@@ -120,13 +115,11 @@ const PART = 1000
 
 /** The whole report as CSV (RFC 4180, UTF-8 with a mark for spreadsheets), a part at a time: memory does not grow with it. */
 export async function* exportRecipients(db: Db, campaignId: string): AsyncGenerator<string> {
-  const lines = (records: readonly (readonly string[])[]): string =>
-    stringify([...records], { record_delimiter: '\r\n' })
-  yield `\ufeff${lines([HEADINGS])}`
+  yield CSV_MARK + csvLines([HEADINGS])
   let after = ''
   for (;;) {
     const rows = await selectRecipients(db, campaignId, after, PART).execute()
-    if (rows.length > 0) yield lines(rows.map(row => cells(shape(row))))
+    if (rows.length > 0) yield csvLines(rows.map(row => cells(shape(row))))
     if (rows.length < PART) return
     after = rows.at(-1)?.message_id ?? after
   }

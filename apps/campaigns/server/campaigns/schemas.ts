@@ -38,7 +38,7 @@ const Fields = {
 
 export const NewCampaign = Type.Object({ name: Name, ...Fields }, { additionalProperties: false })
 export const CampaignChange = Type.Object(
-  { version: Type.Integer({ minimum: 1 }), name: Type.Optional(Name), ...Fields },
+  { version: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }), name: Type.Optional(Name), ...Fields },
   { additionalProperties: false },
 )
 export type NewCampaignBody = Static<typeof NewCampaign>

@@ -79,6 +79,8 @@ export const ChangedContact = Type.Object(
   { additionalProperties: false },
 )
 
+/** To the last one that a date can be. */
+const Instant = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 })
 const YesNo = Type.Enum(['true', 'false'])
 
 export const FILTER_FIELDS = {
@@ -86,8 +88,8 @@ export const FILTER_FIELDS = {
   category: Type.Optional(Id),
   opted_out: Type.Optional(YesNo),
   has_window: Type.Optional(YesNo),
-  created_from: Type.Optional(Type.Integer({ minimum: 0 })),
-  created_to: Type.Optional(Type.Integer({ minimum: 0 })),
+  created_from: Type.Optional(Instant),
+  created_to: Type.Optional(Instant),
 }
 
 export const Cursor = Type.String({ maxLength: 4000 })

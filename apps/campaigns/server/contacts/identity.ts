@@ -158,9 +158,11 @@ async function insertContact({ newId }: Services, work: Work, identity: Identity
   const { trx, engine, at, record, touch } = work
   const [phone_e164 = null] = numbersOf(identity)
   const { waId, bsuid, parentBsuid, username } = identity
-  const profile = (identity.name ?? '').replaceAll('\0', '').trim()
-  const called = profile === '' ? (username ?? phone_e164 ?? bsuid ?? '') : profile
-  const name = Array.from(called).slice(0, LONGEST_NAME).join('')
+  // People may call themselves by spaces alone, and by a user name of such.
+  const called = [identity.name?.replaceAll('\0', ''), username, phone_e164, bsuid].map(text => text?.trim() ?? '')
+  const name = Array.from(called.find(text => text !== '') ?? '')
+    .slice(0, LONGEST_NAME)
+    .join('')
   const row: ContactTable = {
     ...NO_HISTORY,
     id: newId(),

@@ -58,7 +58,10 @@ export const publicPageRoutes: FastifyPluginAsyncTypebox<{ services: Services }>
     return sendOnce(reply, request.headers['if-none-match'], validator(html), () => html)
   })
 
-  const json = { config: open, schema: { tags: ['content'], params: Path, response: { 200: PublicPageSchema } } }
+  const json = {
+    config: open,
+    schema: { tags: ['content'], summary: 'A published page', params: Path, response: { 200: PublicPageSchema } },
+  }
   app.get('/api/v1/pages/:slug', json, async (request, reply) => {
     const page = answerWith(reply, await servePage(services, request.params.slug))
     reply.header('cache-control', CACHE_CONTROL)

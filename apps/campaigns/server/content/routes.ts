@@ -71,13 +71,19 @@ export const contentRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = 
   const response = { 200: PageSchema }
 
   const List = Type.Object({ items: Type.Array(PageSummarySchema), next_cursor })
-  const list = { config: readable, schema: { tags, querystring: Filter, response: { 200: List } } }
+  const list = {
+    config: readable,
+    schema: { tags, summary: 'Pages, newest first', querystring: Filter, response: { 200: List } },
+  }
   app.get('/', list, async ({ query, actor }, reply) => {
     const page = answerWith(reply, await serveList(services, actor, query))
     return { ...page, items: [...page.items] }
   })
 
-  const create = { config: writable, schema: { tags, body: NewPage, response: { 201: PageSchema } } }
+  const create = {
+    config: writable,
+    schema: { tags, summary: 'Write a page', body: NewPage, response: { 201: PageSchema } },
+  }
   app.post('/', create, async ({ body, actor }, reply) => {
     const { title, body: text = '', cover_media_id = null, slug } = body
     const page = await createPage(services, actor, {
@@ -90,45 +96,71 @@ export const contentRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = 
     return page
   })
 
-  app.get('/:id', { config: readable, schema: { tags, params: Path, response } }, async ({ params: { id } }, reply) => {
-    const page = answerWith(reply, await caching.read(READS.contentOne, [id], () => findPage(database.reader, id)))
-    if (page === null) throw notFound('page', id)
-    return page
-  })
+  app.get(
+    '/:id',
+    { config: readable, schema: { tags, summary: 'One page', params: Path, response } },
+    async ({ params: { id } }, reply) => {
+      const page = answerWith(reply, await caching.read(READS.contentOne, [id], () => findPage(database.reader, id)))
+      if (page === null) throw notFound('page', id)
+      return page
+    },
+  )
 
-  const change = { config: writable, schema: { tags, params: Path, body: PageChange, response } }
+  const change = {
+    config: writable,
+    schema: { tags, summary: 'Save a new version', params: Path, body: PageChange, response },
+  }
   app.patch('/:id', change, async ({ params, body, actor }) => {
     const title = body.title === undefined ? {} : { title: body.title.trim() }
     return await updatePage(services, actor, params.id, { ...body, ...title })
   })
 
-  app.delete('/:id', { config: writable, schema: { tags, params: Path } }, async ({ params, actor }, reply) => {
-    await deletePage(services, actor, params.id)
-    return reply.code(204).send()
-  })
+  app.delete(
+    '/:id',
+    { config: writable, schema: { tags, summary: 'Delete a page', params: Path } },
+    async ({ params, actor }, reply) => {
+      await deletePage(services, actor, params.id)
+      return reply.code(204).send()
+    },
+  )
 
-  const publish = { config: publishable, schema: { tags, params: Path, body: Versioned, response } }
+  const publish = {
+    config: publishable,
+    schema: { tags, summary: 'Show a version to visitors', params: Path, body: Versioned, response },
+  }
   app.post('/:id/publish', publish, async ({ params, body, actor }) =>
     publishPage(services, actor, params.id, body?.version),
   )
 
-  const unpublish = { config: publishable, schema: { tags, params: Path, response } }
+  const unpublish = {
+    config: publishable,
+    schema: { tags, summary: 'Hide a page from visitors', params: Path, response },
+  }
   app.post('/:id/unpublish', unpublish, async ({ params, actor }) => unpublishPage(services, actor, params.id))
 
   const Saves = Type.Object({ items: Type.Array(RevisionSchema), next_cursor })
-  const saves = { config: readable, schema: { tags, params: Path, querystring: Paging, response: { 200: Saves } } }
+  const saves = {
+    config: readable,
+    schema: { tags, summary: 'Its versions', params: Path, querystring: Paging, response: { 200: Saves } },
+  }
   app.get('/:id/revisions', saves, async ({ params, query, actor }) => {
     const db = await listReader(services, actor)
     const page = await listRevisions(db, cursors, params.id, { ...query, limit: query.limit ?? LIMIT })
     return { ...page, items: [...page.items] }
   })
 
-  const save = { config: readable, schema: { tags, params: RevisionPath, response: { 200: RevisionTextSchema } } }
+  const save = {
+    config: readable,
+    schema: { tags, summary: 'One version', params: RevisionPath, response: { 200: RevisionTextSchema } },
+  }
   app.get('/:id/revisions/:version', save, async ({ params: { id, version } }) =>
     findRevision(database.reader, id, version),
   )
 
-  const restore = { config: writable, schema: { tags, params: RevisionPath, body: Versioned, response } }
+  const restore = {
+    config: writable,
+    schema: { tags, summary: 'Save an old version as the newest', params: RevisionPath, body: Versioned, response },
+  }
   app.post('/:id/restore/:version', restore, async ({ params: { id, version }, body, actor }) =>
     restoreRevision(services, actor, id, version, body?.version),
   )

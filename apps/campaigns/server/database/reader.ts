@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { QueryResult } from 'kysely'
 import type { Link } from './sqlite.ts'
@@ -23,15 +23,39 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+interface Bundler {
+  buildSync(options: Readonly<Record<string, unknown>>): { readonly outputFiles: readonly { readonly text: string }[] }
+}
+
+let bundled: string | undefined
+
+/**
+ * From sources a thread would have to compile what it runs, and loading a compiler takes ten times as long as opening a
+ * database: it is compiled here, once, by the bundler of the loader that runs us.
+ */
+function bundleWorker(): string {
+  if (bundled !== undefined) return bundled
+  const require = createRequire(import.meta.url)
+  const { buildSync } = createRequire(require.resolve('tsx/package.json'))('esbuild') as Bundler
+  const entry = fileURLToPath(new URL('./reader-worker.ts', import.meta.url))
+  const [file] = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['better-sqlite3'],
+    write: false,
+  }).outputFiles
+  // A text has no place of its own to find packages from.
+  const from = `require('node:module').createRequire(${JSON.stringify(entry)})`
+  bundled = `(require => {${file?.text ?? ''}\n})(${from})`
+  return bundled
+}
+
 function startWorker(path: string): Worker {
   const options = { workerData: { path }, name: 'database-reader' }
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./reader-worker.js', import.meta.url), options)
-  // From sources, the loader has to be set up inside the worker: the one of the main thread does not reach it.
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'))
-  const loader = new URL('./dist/esm/api/index.mjs', tsx).href
-  const file = new URL('./reader-worker.ts', import.meta.url).href
-  const boot = `import('${loader}').then(tsx => { tsx.register(); return import('${file}') })`
-  return new Worker(boot, { ...options, eval: true, execArgv: [] })
+  return new Worker(bundleWorker(), { ...options, eval: true, execArgv: [] })
 }
 
 export function workerLink(path: string): Link {

@@ -85,6 +85,35 @@ const SWEEPS: readonly Sweep[] = [
         .execute(),
   },
   {
+    name: 'mail',
+    days: settings => settings.jobs_days,
+    find: (db, before) =>
+      db
+        .selectFrom('emails')
+        .select('id')
+        .where('created_at', '<', before)
+        .where('status', '!=', 'queued')
+        .orderBy('created_at')
+        .limit(PART)
+        .execute(),
+    remove: (trx, ids) =>
+      trx
+        .deleteFrom('emails')
+        .where('id', 'in', [...ids])
+        .execute(),
+  },
+  {
+    name: 'events of the cache',
+    days: settings => settings.history_days,
+    find: (db, before) =>
+      db.selectFrom('cache_events').select('id').where('at', '<', before).orderBy('at').limit(PART).execute(),
+    remove: (trx, ids) =>
+      trx
+        .deleteFrom('cache_events')
+        .where('id', 'in', [...ids])
+        .execute(),
+  },
+  {
     name: 'links for new passwords',
     days: () => RESET_DAYS,
     find: (db, before) =>

@@ -1,6 +1,6 @@
 import type { Services } from '../services.ts'
 import { createDeadline } from './bell.ts'
-import { abandonedJobs, type Candidate, claimJob, dueJobs, settleJob } from './claims.ts'
+import { abandonedJobs, type Candidate, type Claim, claimJob, dueJobs, settleJob } from './claims.ts'
 import type { JobHandler } from './contract.ts'
 import { indexHandlers } from './queue.ts'
 import { type Run, type RunEnd, startRun } from './run-job.ts'
@@ -21,6 +21,12 @@ export interface RunsOptions {
   readonly ended: (name: string, end: RunEnd) => void
 }
 
+/** A job that ends the process each time it is tried would else do so for ever. */
+async function giveUp(services: Services, claim: Claim, tries: number): Promise<void> {
+  const error = `the process that ran it ended without a word, at try ${tries}`
+  await settleJob(services, claim, { to: 'failed', error })
+}
+
 export function createRuns({ services, handlers, concurrency, ended }: RunsOptions): Runs {
   const byName = indexHandlers(handlers)
   const running = new Map<string, Run>()
@@ -37,8 +43,7 @@ export function createRuns({ services, handlers, concurrency, ended }: RunsOptio
     const claim = await claimJob(services, candidate)
     if (claim === undefined) return false
     if (candidate.status === 'running' && candidate.attempts >= candidate.max_attempts) {
-      const error = `the process that ran it ended without a word, at try ${candidate.attempts}`
-      await settleJob(services, claim, { to: 'failed', error })
+      await giveUp(services, claim, candidate.attempts)
       ended(handler.name, 'failed')
       return true
     }

@@ -44,6 +44,12 @@ function tickKey(name: string, occurrence: number): string {
 /** What the stored keys of all occurrences lie between: the character after `:` is `;`. */
 export const TICK_KEYS = { from: storedKey('tick:', true), to: storedKey('tick;', true) } as const
 
+async function isAdded({ database }: Services, name: string, occurrence: number): Promise<boolean> {
+  const key = storedKey(tickKey(name, occurrence), true)
+  const row = await database.writer.selectFrom('jobs').select('id').where('dedupe_key', '=', key).executeTakeFirst()
+  return row !== undefined
+}
+
 /**
  * Only the latest occurrence counts: a process that was down for a day catches up with one, and not with one an hour. Its
  * claim in the cache spares the database all inserts but one; the key of the job decides where processes share no
@@ -54,7 +60,7 @@ export function createTicks(
   ticks: readonly Tick[],
   handlers: readonly JobHandler<unknown>[],
 ): Ticks {
-  const { caching, database, jobs, now } = services
+  const { caching, jobs, now } = services
   const known = indexHandlers(handlers)
   const schedules = ticks.map(({ name, pattern }): Schedule => {
     if (!known.has(name)) throw new Error(`the tick ${name} has no handler of jobs of that name`)
@@ -68,19 +74,13 @@ export function createTicks(
       return (await jobs.add(work, { name, payload: {}, dedupeKey, keepKey: true })) !== undefined
     })
 
-  async function isAdded(name: string, occurrence: number): Promise<boolean> {
-    const key = storedKey(tickKey(name, occurrence), true)
-    const row = await database.writer.selectFrom('jobs').select('id').where('dedupe_key', '=', key).executeTakeFirst()
-    return row !== undefined
-  }
-
   /** Undefined while it is not known whether the one who claimed it has added it. */
   async function claim(schedule: Schedule, occurrence: number): Promise<boolean | undefined> {
     const { name, foundAt } = schedule
     if (foundAt !== undefined) {
       const waited = now() - foundAt
       if (waited >= 0 && waited < CLAIMED_FOR_MS) return undefined
-      return (await isAdded(name, occurrence)) ? false : await add(name, occurrence)
+      return (await isAdded(services, name, occurrence)) ? false : await add(name, occurrence)
     }
     schedule.foundAt = now()
     const claimed = await caching.cache.once(`tick:${name}`, minuteOf(occurrence), () => add(name, occurrence), {

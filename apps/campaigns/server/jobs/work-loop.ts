@@ -76,15 +76,30 @@ function settle({ runs, drains, look, closing, listening }: Hall, within: number
   })
 }
 
+function createBells(): Pick<Hall, 'listening'> & { ring(): void } {
+  const bells = new Set<Bell>()
+  return {
+    ring: () => bells.forEach(bell => bell.ring()),
+    async listening(run) {
+      const bell = createBell()
+      bells.add(bell)
+      try {
+        return await run(bell)
+      } finally {
+        bells.delete(bell)
+      }
+    },
+  }
+}
+
 /** Throws when a tick has no handler, or two handlers have one name. */
 export function createWorkLoop(services: Services, options: WorkLoopOptions): Worker {
   const { handlers, drains: list, concurrency = {} } = options
   const closing = new AbortController()
-  const bells = new Set<() => void>()
+  const { ring, listening } = createBells()
   const listeners = new Set<(event: WorkEvent) => void>()
   const loops: Promise<void>[] = []
   let guests = 0
-  const ring = (): void => bells.forEach(toll => toll())
   const tell = (event: WorkEvent): void => listeners.forEach(listener => listener(event))
   const ended = (name: string, end: RunEnd): void => {
     tell({ kind: 'job', name, end })
@@ -109,15 +124,6 @@ export function createWorkLoop(services: Services, options: WorkLoopOptions): Wo
     return next
   }
 
-  const listening: Hall['listening'] = async run => {
-    const bell = createBell()
-    bells.add(bell.ring)
-    try {
-      return await run(bell)
-    } finally {
-      bells.delete(bell.ring)
-    }
-  }
   const hall: Hall = { services, runs, drains, look, listening, closing: closing.signal }
 
   return {

@@ -119,28 +119,34 @@ export const mediaRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ser
 
   const upload = {
     config: writable,
-    schema: { tags, consumes: ['multipart/form-data'], response: { 201: MediaSchema } },
+    schema: { tags, summary: 'Upload a picture', consumes: ['multipart/form-data'], response: { 201: MediaSchema } },
   }
   app.post('/', upload, async (request, reply) => {
     const row = await addMedia(services, request.actor, await readUpload(request), process)
     return reply.code(201).send(shape(row))
   })
 
-  const list = { config: readable, schema: { tags, querystring: Paging, response: { 200: List } } }
+  const list = {
+    config: readable,
+    schema: { tags, summary: 'Pictures, newest first', querystring: Paging, response: { 200: List } },
+  }
   app.get('/', list, async ({ query, actor }) => {
     const db = await listReader(services, actor)
     const page = await listMedia(db, services.cursors, { ...query, limit: query.limit ?? 50 })
     return { ...page, items: page.items.map(shape) }
   })
 
-  const change = { config: writable, schema: { tags, params: Path, body: Change, response: { 200: MediaSchema } } }
+  const change = {
+    config: writable,
+    schema: { tags, summary: 'Change what it is called', params: Path, body: Change, response: { 200: MediaSchema } },
+  }
   app.patch('/:id', change, async ({ params, body, actor }) => {
     const alt = body.alt === undefined ? {} : { alt: readText(body.alt, LONGEST_ALT) }
     const name = body.name === undefined ? {} : { name: readText(body.name, LONGEST_NAME) }
     return shape(await describeMedia(services, actor, params.id, { ...alt, ...name }))
   })
 
-  const remove = { config: writable, schema: { tags, params: Path, querystring: Force } }
+  const remove = { config: writable, schema: { tags, summary: 'Delete a picture', params: Path, querystring: Force } }
   app.delete('/:id', remove, async ({ params, query, actor }, reply) => {
     await deleteMedia(services, actor, params.id, query.force === 'true')
     return reply.code(204).send()

@@ -117,10 +117,7 @@ export async function addMessage(services: Services, work: Work, input: SingleIn
     created_by: actor.userId,
     created_at: at,
   }
-  await trx
-    .insertInto('messages')
-    .values(row)
-    .execute()
+  await trx.insertInto('messages').values(row).execute()
   await work.record({
     action: 'message.send',
     entity: 'message',

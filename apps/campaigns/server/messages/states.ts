@@ -117,11 +117,12 @@ const HOUR = 3_600_000
 
 /** Whether a reply written at that time is one of those that the campaign waits for. */
 export function answeredInTime(
-  { sent_at }: Pick<MessageTable, 'sent_at'>,
+  { sent_at, accepted_at }: Pick<MessageTable, 'sent_at' | 'accepted_at'>,
   { interaction_timeout_h }: Pick<CampaignTable, 'interaction_timeout_h'>,
   at: number,
 ): boolean {
-  return sent_at !== null && at <= sent_at + interaction_timeout_h * HOUR
+  const left = sent_at ?? accepted_at
+  return left !== null && at <= left + interaction_timeout_h * HOUR
 }
 
 /** What a reply does to the Message 1 it answers; undefined when that was answered before, or never left. */

@@ -40,9 +40,10 @@ export const cacheConsole: FastifyPluginAsync<{ services: Services }> = async (a
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
   const serve = async (request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> => {
-    const { method, actor, ip, protocol, host } = request
+    const { method, actor, ip } = request
     const body = method === 'GET' ? undefined : (request.body as Buffer | undefined)
-    const asked = new Request(`${protocol}://${host}${path}`, {
+    // Not the host of the request, of which not every one makes an address: nothing of it counts here.
+    const asked = new Request(`http://cache${path}`, {
       method,
       headers: { 'content-type': request.headers['content-type'] ?? '' },
       ...(body === undefined ? {} : { body: new Uint8Array(body) }),

@@ -6,6 +6,7 @@ import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '../problem.ts'
 import type { Services } from '../services.ts'
+import { received } from '../validation.ts'
 
 /** What an answer may load, where it is shown. Pages that need more say so themselves. */
 const POLICY = {
@@ -45,6 +46,13 @@ export async function harden(app: FastifyInstance, { compressionLevel, mostLag =
     zlibOptions: { level: compressionLevel },
     brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: Math.min(compressionLevel, BROTLI_QUALITY) } },
     global: compressionLevel > 0,
+    // A few kilobytes can become gigabytes. Nobody who calls needs that.
+    globalDecompression: false,
+  })
+  app.addHook('onRequest', async ({ headers }) => {
+    const encoding = headers['content-encoding']
+    if (encoding === undefined || encoding.toLowerCase() === 'identity') return
+    throw new Problem(415, `header.content-encoding: expected none, received ${received(encoding)}`)
   })
   await app.register(etag)
   await app.register(underPressure, {

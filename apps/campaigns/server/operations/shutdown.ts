@@ -30,6 +30,8 @@ export function closeWhenAsked({ within, close, say }: Shutdown): void {
     }
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal))
+  // Listening for messages must not be what keeps a process alive whose start has failed.
+  process.channel?.unref()
   process.on('message', message => {
     if (message === 'shutdown') void stop('shutdown')
   })

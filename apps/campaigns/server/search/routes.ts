@@ -75,7 +75,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = a
   const tags = ['search']
   const find = {
     config: { access: 'search:read' as const },
-    schema: { tags, querystring: Query, response: { 200: Found } },
+    schema: { tags, summary: 'Find contacts, campaigns and pages', querystring: Query, response: { 200: Found } },
   }
   app.get('/', find, async ({ query, actor }, reply) => {
     const kinds = readable(readKinds(query.kinds), actor)
@@ -84,7 +84,10 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = a
   })
 
   const Asked = Type.Object({ job_id: Type.Union([Type.String(), Type.Null()]) })
-  const reindex = { config: { access: 'jobs:write' as const }, schema: { tags, response: { 202: Asked } } }
+  const reindex = {
+    config: { access: 'jobs:write' as const },
+    schema: { tags, summary: 'Fill the index of Elasticsearch anew', response: { 202: Asked } },
+  }
   app.post('/reindex', reindex, async ({ actor }, reply) => {
     if (services.search.index === undefined)
       throw new Problem(409, 'The database keeps the index of this search by itself.')

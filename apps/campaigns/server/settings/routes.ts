@@ -27,15 +27,23 @@ export const settingsRoutes: FastifyPluginAsyncTypebox<{ services: Services }> =
   const tags = ['settings']
   const response = { 200: State }
 
-  app.get('/', { config: { access: 'settings:read' }, schema: { tags, response } }, async (_request, reply) =>
-    shape(answerWith(reply, await services.settings.serve())),
+  app.get(
+    '/',
+    { config: { access: 'settings:read' }, schema: { tags, summary: 'All settings', response } },
+    async (_request, reply) => shape(answerWith(reply, await services.settings.serve())),
   )
 
-  const change = { config: { access: 'settings:write' as const }, schema: { tags, body: Change, response } }
+  const change = {
+    config: { access: 'settings:write' as const },
+    schema: { tags, summary: 'Change settings', body: Change, response },
+  }
   app.patch('/', change, async ({ body, actor }) => shape(await changeSettings(services, actor, body)))
 
   const Path = Type.Object({ key: Type.String({ maxLength: 64 }) })
-  const reset = { config: { access: 'settings:write' as const }, schema: { tags, params: Path, response } }
+  const reset = {
+    config: { access: 'settings:write' as const },
+    schema: { tags, summary: 'Back to the default', params: Path, response },
+  }
   app.delete('/:key', reset, async ({ params: { key }, actor }) => {
     // What is not a setting is not there, whatever else the table holds.
     if (isSettingName(key)) return shape(await resetSetting(services, actor, key))

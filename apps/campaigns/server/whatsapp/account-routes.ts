@@ -13,6 +13,7 @@ const Status = Type.Enum(['active', 'stopped'])
 // Header values: what is no visible ASCII would be refused, or quoted, by whoever builds the request.
 const secret = (min: number) =>
   Type.String({
+    writeOnly: true,
     minLength: min,
     maxLength: 1000,
     pattern: '^[\\x21-\\x7e]+$',

@@ -48,9 +48,12 @@ async function openWindow({ trx }: Work, contact: ContactTable, at: number): Pro
 }
 
 const EDGES = /^[\s\p{P}\p{S}]+|[\s\p{P}\p{S}]+$/gu
+/** What is longer is no single word; and thousands of signs in a row take the expression their square to look through. */
+const LONGEST_WORD = 200
 
 /** "Stop!" is the word stop; a sentence that holds it is none. */
 function consentWord(body: string | null, settings: SettingValues): 'opt_out' | 'opt_in' | undefined {
+  if (body !== null && body.length > LONGEST_WORD) return undefined
   const bare = (text: string): string => foldName(text.replace(EDGES, ''))
   const said = bare(body ?? '')
   const isIn = (words: readonly string[]): boolean => said !== '' && words.some(word => bare(word) === said)

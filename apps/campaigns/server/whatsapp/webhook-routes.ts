@@ -12,7 +12,7 @@ const BODY_LIMIT = 4 * 1024 * 1024
 const Path = Type.Object({ phone_number_id: Type.Optional(Type.String({ maxLength: 64 })) })
 const Verification = Type.Object({
   'hub.mode': Type.Literal('subscribe'),
-  'hub.verify_token': Type.String({ minLength: 1, maxLength: 1000 }),
+  'hub.verify_token': Type.String({ writeOnly: true, minLength: 1, maxLength: 1000 }),
   // Given back as it came: letters, digits, nothing that a browser would make a page of.
   'hub.challenge': Type.String({ pattern: '^[\\w-]{1,256}$', expected: 'a challenge of letters and digits' }),
 })

@@ -121,7 +121,7 @@ describe.each(ENGINES)('the 24-hour task on %s', engine => {
         .campaign.id,
       (await plant(services, { account, people: 2, from: 1, ...sentAt(NOON), campaign: { status: 'paused' } })).campaign
         .id,
-      // Accepted, and never heard of again: not sent, so nobody is waited for in vain.
+      // Accepted, and never heard of again: nobody waits for it for ever.
       (await plant(services, { account, people: 2, from: 1 })).campaign.id,
       (await plant(services, { account, people: 0 })).campaign.id,
     ]
@@ -157,6 +157,7 @@ describe.each(ENGINES)('the 24-hour task on %s', engine => {
     expect(await expectExact(services, accepted)).toMatchObject({ no_interaction_count: 0, open_count: 2 })
     expect(await expectExact(services, slow)).toMatchObject({ no_interaction_count: 0, open_count: 2 })
     clock.now = NOON + 48 * HOUR
-    expect(await run(services).outcome).toEqual({ result: { expired: 2, completed: 0 } })
+    expect(await run(services).outcome).toEqual({ result: { expired: 4, completed: 0 } })
+    expect(await expectExact(services, accepted)).toMatchObject({ no_interaction_count: 2, status: 'completed' })
   })
 })

@@ -53,11 +53,15 @@ describe.each(ENGINES)('what is read of a campaign on %s', engine => {
     await stage.work()
     for (let index = 0; index < 6; index++) await stage.draft()
     const { database } = stage.services
-    const count = async (url: string): Promise<number> => (await queriesOf(database, () => stage.get(url))).length
+    // Who asks is looked up as well, from the cache when it answers in time.
+    const count = async (url: string): Promise<number> =>
+      (await queriesOf(database, () => stage.get(url))).filter(sql => /campaign|messages/.test(sql)).length
     await count('/api/v1/campaigns')
     for (const url of ['/api/v1/campaigns', `/api/v1/campaigns/${id}/recipients`, `/api/v1/messages`]) {
       expect([url, await count(`${url}?limit=2`)]).toEqual([url, await count(`${url}?limit=10`)])
     }
+    // What the run has changed is forgotten by now, not between the two reads.
+    await stage.services.caching.settle()
     await stage.get(`/api/v1/campaigns/${id}/stats`)
     expect(await count(`/api/v1/campaigns/${id}/stats`)).toBe(0)
   })

@@ -36,13 +36,17 @@ describe('how fast messages leave', () => {
       ),
     )
     const total = granted.reduce((sum, { count }) => sum + count, 0)
-    // Three windows begin in that time, at most.
+    // Four windows begin in that time, at most; a process that the backend keeps waiting counts its share by itself.
     expect(total).toBeLessThanOrEqual(30 * 4)
     expect(total).toBeGreaterThan(30)
-    const slow = { accountId: 'other', perSecond: 30, campaign: { id: 'two', perMinute: 7 } }
+  })
+
+  it('grants what is left of the slower limit, and then says when to ask again', async () => {
+    const services = await startServices({ backend: 'memory' })
+    const slow = { accountId: 'number', perSecond: 30, campaign: { id: 'one', perMinute: 7 } }
     const rooms = []
-    for (const services of [...sides, ...sides]) rooms.push((await takeRoom(services, slow, 4)).granted)
-    expect(rooms.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(7)
-    expect(rooms[0]).toBe(4)
+    for (let turn = 0; turn < 4; turn++) rooms.push(await takeRoom(services, slow, 4))
+    expect(rooms.map(room => room.granted)).toEqual([4, 3, 0, 0])
+    expect(rooms[3]?.retryAfter).toBeGreaterThan(0)
   })
 })

@@ -113,6 +113,8 @@ describe.each(ENGINES)('maintenance on %s', engine => {
       'jobs of ticks': 3,
       'ended jobs': 2,
       history: 1,
+      mail: 0,
+      'events of the cache': 0,
       'links for new passwords': 4,
     })
   })

@@ -89,7 +89,7 @@ describe('metrics', () => {
     )
     expect(body).toMatch(/^campaigns_database_queries_total \d+$/m)
     expect(body).toMatch(/^palier_sessions_active/m)
-    expect(body).toMatch(/^palier_\w*hits\w*\{.*dashboard.*\} 1$/m)
+    expect(body).toMatch(/^palier_cache_requests_total\{.*type="dashboard",result="hit"\} 1$/m)
     const agent = await app.as('agent')
     expect((await agent.get('/metrics')).statusCode).toBe(403)
     expect((await app.app.inject({ url: '/metrics' })).statusCode).toBe(401)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { PERMISSIONS } from '../../server/access/permissions.ts'
 import { hashToken, randomToken } from '../../server/secrets.ts'
 import { phoneOf, queriesOf, startApp, type TestApp } from '../support/app.ts'
@@ -24,12 +24,15 @@ describe.each(ENGINES)('search over HTTP on %s', engine => {
     const directory = freshDirectory()
     const one = await startApp({ url, directory })
     const other = await startApp({ url, directory })
-    const expectFound = async (query: string, expected: string[]): Promise<void> => {
+    const check = async (query: string, expected: string[]): Promise<void> => {
       expect(await titles(other, query)).toEqual(expected)
       expect((await other.get(`${URL}?q=${encodeURIComponent(query)}`)).headers['x-cache']).toBe('HIT')
       expect(await plain(other, query)).toEqual(expected)
       expect(await titles(one, query)).toEqual(expected)
     }
+    // The other process hears of a write with the next message in the directory.
+    const expectFound = (query: string, expected: string[]): Promise<void> =>
+      vi.waitFor(() => check(query, expected), 5000)
     await expectFound('zoé', [])
     const contact = (
       await one.post('/api/v1/contacts', { name: 'Zoë Brown', phone: phoneOf(7), email: 'z.b@mail.example' })

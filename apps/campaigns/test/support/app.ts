@@ -67,7 +67,7 @@ export async function startServices(options: TestAppOptions = {}): Promise<Compo
     dataDir: join(directory, 'data'),
     now,
     passwords: createPasswords(CHEAP),
-    state: { backend: options.backend ?? 'filesystem', detectBudget: '10s' },
+    state: { backend: options.backend ?? 'memory', detectBudget: '10s' },
     ...(options.whatsapp === undefined ? {} : { whatsapp: options.whatsapp }),
     ...(options.log === undefined ? {} : { log: options.log }),
     cache: {

@@ -43,7 +43,7 @@ async function loadFile(url: string, { schema, tables }: OldDatabase): Promise<v
   const file = new Sqlite(url.replace(/^sqlite:/, ''))
   for (const statement of schema) file.exec(statement)
   for (const [table, { columns, rows }] of tables) {
-    const statement = file.prepare(`insert into ${table} (${columns}) values (${columns.map(() => '?')})`)
+    const statement = file.prepare(`insert into ${table} (${columns.join()}) values (${columns.map(() => '?').join()})`)
     for (const row of rows) statement.run(...row)
   }
   const identity = file.prepare('insert into settings (key, value, updated_at) values (?, ?, 1)')

@@ -34,6 +34,8 @@ export async function up(db: AnyDb, engine: Engine): Promise<void> {
   await addIndex(db, 'jobs', ['status', 'locked_until'])
   await addIndex(db, 'jobs', ['created_at', 'id'])
   await addIndex(db, 'jobs', ['name', 'created_at', 'id'])
+  await addIndex(db, 'jobs', ['status', 'created_at', 'id'])
+  await addIndex(db, 'jobs', ['created_by', 'created_at', 'id'])
   await addIndex(db, 'jobs', ['finished_at'])
   await db.schema
     .createTable('import_errors')
