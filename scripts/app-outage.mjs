@@ -42,10 +42,14 @@ function ask(base, path, body) {
 
 /** The server as `npm start` runs it, on any free port. */
 async function startApp(env) {
-  const child = spawn(process.execPath, ['--unhandled-rejections=strict', join(root, 'apps/campaigns/dist/server/main.js')], {
-    env: { ...process.env, PORT: '0', LOG_LEVEL: 'warn', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--unhandled-rejections=strict', join(root, 'apps/campaigns/dist/server/main.js')],
+    {
+      env: { ...process.env, PORT: '0', LOG_LEVEL: 'warn', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   const kill = () => child.kill('SIGKILL')
   endWith(child)
   let output = ''

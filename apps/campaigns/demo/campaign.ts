@@ -173,6 +173,12 @@ async function run(): Promise<void> {
   await showCampaign(id)
 }
 
+interface Failure {
+  readonly count: number
+  readonly error_code: number | null
+  readonly meaning: string
+}
+
 async function showCampaign(id: string): Promise<void> {
   const stats = (await ask('GET', `/api/v1/campaigns/${id}/stats`)).body
   const { body: row } = await ask('GET', `/api/v1/campaigns/${id}`)
@@ -184,11 +190,9 @@ async function showCampaign(id: string): Promise<void> {
     const bar = '#'.repeat(Math.round((count / PEOPLE) * 50))
     console.log(`${name.padEnd(22)}${String(count).padStart(5)}  ${bar}`)
   }
-  console.log('\nReasons')
-  for (const reason of (stats['reasons'] ?? []) as readonly Record<string, unknown>[]) {
-    console.log(
-      `${String(reason['count']).padStart(5)}  ${String(reason['error_code'] ?? reason['status'])} ${String(reason['meaning'] ?? reason['detail'] ?? '')}`,
-    )
+  console.log('\nWhy it failed')
+  for (const { count, error_code: code, meaning } of (stats['failures'] ?? []) as readonly Failure[]) {
+    console.log(`${String(count).padStart(5)}  ${code ?? 'no answer'}  ${meaning}`)
   }
   if (row['status'] !== 'completed') throw new Error(`the campaign is ${String(row['status'])}, not completed`)
   console.log(`\n${compared} comparisons, no difference; every counter equals a recount of the rows.`)
@@ -198,6 +202,8 @@ async function close(): Promise<void> {
   await worker.close()
   await simulator?.close()
   await app.close()
+  // A Redis that was found here is somebody's: nothing of the demonstration stays in it.
+  await services.caching.cache.clear()
   await services.close()
   rmSync(directory, { recursive: true, force: true })
 }

@@ -74,7 +74,15 @@ async function saveAccount(services: Services, { account }: Simulator): Promise<
       created_at: work.at,
       updated_at: work.at,
     }
-    const changes = ['token_enc', 'app_secret_enc', 'verify_token_hash', 'base_url', 'status', 'reason', 'updated_at'] as const
+    const changes = [
+      'token_enc',
+      'app_secret_enc',
+      'verify_token_hash',
+      'base_url',
+      'status',
+      'reason',
+      'updated_at',
+    ] as const
     await upsert(work.trx, work.engine, 'wa_accounts', row, ['phone_number_id'], [...changes])
     work.touch('accounts')
   })

@@ -17,7 +17,7 @@ interface Transition {
   readonly to?: CampaignStatus
 }
 
-export const TRANSITIONS: Readonly<Record<CampaignAction, Transition>> = {
+const TRANSITIONS: Readonly<Record<CampaignAction, Transition>> = {
   edit: { from: ['draft', 'scheduled'] },
   schedule: { from: ['draft', 'scheduled'], to: 'scheduled' },
   start: { from: ['draft', 'scheduled'], to: 'running' },

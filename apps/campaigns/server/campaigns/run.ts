@@ -32,7 +32,7 @@ type Judged =
   | { readonly skip: SkipReason }
 
 /** Whether the message may still go to this contact, and as what: things have changed since it was planned. */
-export function judgeDue(
+function judgeDue(
   message: Pick<MessageTable, 'step' | 'params'>,
   contact: Addressable | undefined,
   campaign: Pick<CampaignTable, 'fallback_params'>,

@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { CAMPAIGN_STATUSES, MESSAGE_STATUSES, MESSAGE2_KINDS } from '../database/schema.ts'
 import { ParamsSchema } from '../templates/params.ts'
 
@@ -41,7 +41,6 @@ export const CampaignChange = Type.Object(
   { version: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }), name: Type.Optional(Name), ...Fields },
   { additionalProperties: false },
 )
-export type NewCampaignBody = Static<typeof NewCampaign>
 
 export const Schedule = Type.Object({ scheduled_at: Instant }, { additionalProperties: false })
 /** Null: the request has no body. */

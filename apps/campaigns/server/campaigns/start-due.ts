@@ -4,7 +4,7 @@ import { write } from '../work.ts'
 import { halt, lockCampaign, start } from './lifecycle.ts'
 import { readinessFaults } from './readiness.ts'
 
-export const CAMPAIGNS_START_DUE = 'campaigns.start-due'
+const CAMPAIGNS_START_DUE = 'campaigns.start-due'
 
 async function startDue(services: Services, id: string): Promise<boolean> {
   return write(services, async work => {

@@ -26,7 +26,7 @@ const EXPECTED = `a header line of column names: name, phone, and if there are s
 export const HEAD_BYTES = 65_536
 export const LONGEST_RECORD = 65_536
 export const RECORD_ENDS = ['\r\n', '\n', '\r']
-export const LINE_BREAK = /\r\n|\n|\r/g
+const LINE_BREAK = /\r\n|\n|\r/g
 
 function refuse(expected: string, value: unknown): Error {
   return badFields([{ field: 'line 1', expected, received: received(value) }], 422)

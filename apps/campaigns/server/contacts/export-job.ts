@@ -25,7 +25,7 @@ export interface ExportProgress {
 }
 
 /** Files are kept this long. */
-export const EXPORT_KEPT_MS: number = 7 * 86_400_000
+const EXPORT_KEPT_MS: number = 7 * 86_400_000
 
 const exportDirectory = (dataDir: string): string => join(dataDir, 'exports')
 

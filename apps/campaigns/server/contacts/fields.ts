@@ -10,7 +10,7 @@ import type { Contact, ContactChange, ContactInput } from './store.ts'
 const TEXT = '^[^\\u0000]*$'
 const SOME_TEXT = '^[^\\u0000]*\\S[^\\u0000]*$'
 export const Id = Type.String({ pattern: '^[\\w-]{1,36}$', expected: 'an id' })
-export const Name = Type.String({
+const Name = Type.String({
   minLength: 1,
   maxLength: 120,
   pattern: SOME_TEXT,

@@ -7,7 +7,7 @@ import type { Services } from '../services.ts'
 import { type CsvHead, HEAD_BYTES, readHead } from './csv-head.ts'
 import { IMPORT_JOB, uploadDirectory } from './import-job.ts'
 
-export const LARGEST_FILE: number = 256 * 1024 * 1024
+const LARGEST_FILE: number = 256 * 1024 * 1024
 const KEPT_MS = 86_400_000
 
 export interface Upload {

@@ -17,13 +17,13 @@ interface Step {
 
 /** One ordered list for all engines. A migration that has been released is never edited: the next change is the next entry. */
 const STEPS: Readonly<Record<string, Step>> = {
-  '0001_contacts_and_messages': contactsAndMessages,
-  '0002_people_and_history': peopleAndHistory,
-  '0003_jobs': jobs,
-  '0004_whatsapp': whatsapp,
-  '0005_content': content,
-  '0006_search': search,
-  '0007_sending': sending,
+  '0001_contacts_and_messages': { up: contactsAndMessages.up, down: contactsAndMessages.down },
+  '0002_people_and_history': { up: peopleAndHistory.up, down: peopleAndHistory.down },
+  '0003_jobs': { up: jobs.up, down: jobs.down },
+  '0004_whatsapp': { up: whatsapp.up, down: whatsapp.down },
+  '0005_content': { up: content.up, down: content.down },
+  '0006_search': { up: search.up, down: search.down },
+  '0007_sending': { up: sending.up, down: sending.down },
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(STEPS)

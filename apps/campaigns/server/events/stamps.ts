@@ -42,7 +42,11 @@ export function createStamps({ cache }: Caching, now: () => number): Stamps {
     tell(target === 'tag' ? names.filter(isPublic) : ['*'])
   const ends = [cache.on('delete', told), cache.on('heard', told), cache.on('flush', () => tell(['*']))]
   let looking: NodeJS.Timeout | undefined
-  const look = (): void => void cache.type('settings').peek('all').catch(() => undefined)
+  const look = (): void =>
+    void cache
+      .type('settings')
+      .peek('all')
+      .catch(() => undefined)
   const rest = (): void => {
     clearInterval(looking)
     looking = undefined

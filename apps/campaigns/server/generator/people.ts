@@ -45,7 +45,7 @@ const CATEGORIES: readonly (readonly [name: string, color: string])[] = [
 ]
 
 /** How far back the first contact lies. */
-export const PEOPLE_SPAN: number = 400 * DAY
+const PEOPLE_SPAN: number = 400 * DAY
 const PREFIXES = [
   ['+336', 'FR'],
   ['+337', 'FR'],

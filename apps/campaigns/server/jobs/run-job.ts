@@ -4,7 +4,7 @@ import type { JobContext, JobHandler, JobOutcome } from './contract.ts'
 import { backOff, faultText } from './retries.ts'
 
 /** The job belongs to somebody else by now, or was cancelled: its work must not be committed. */
-export class LeaseLost extends Error {
+class LeaseLost extends Error {
   constructor() {
     super('the job was taken over or cancelled')
     this.name = 'LeaseLost'

@@ -29,7 +29,7 @@ export function recipientOf(contact: Identifiers): Recipient | undefined {
   return bsuid === null ? undefined : { userId: bsuid }
 }
 
-export const CONTACT_FIELDS = ['name', 'first_name', 'phone', 'email', 'username'] as const
+const CONTACT_FIELDS = ['name', 'first_name', 'phone', 'email', 'username'] as const
 const ATTRIBUTE = 'attributes.'
 
 export const FIELD_EXPECTED: string = `one of ${CONTACT_FIELDS.join(', ')} or ${ATTRIBUTE}<name>`
@@ -177,7 +177,7 @@ export function templateContent(template: TemplateText, params: Params, contact:
 }
 
 /** `{{first_name}}` in a free text is that field of the contact, and nothing where they have none. */
-export function fillText(text: string, contact: Addressee): string {
+function fillText(text: string, contact: Addressee): string {
   return text.replace(PLACEHOLDER, (whole, field: string) =>
     isContactField(field) ? (fieldOf(contact, field) ?? '') : whole,
   )

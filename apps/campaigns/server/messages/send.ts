@@ -34,7 +34,7 @@ export const CLAIM_MS = 120_000
 const LAST_START_MS = 60_000
 
 /** Refused so often in a row, it has failed. Each retry by a person begins a new row of attempts. */
-export const MOST_ATTEMPTS = 5
+const MOST_ATTEMPTS = 5
 
 /** Sends all of them at once. Those whose claim has become old meanwhile are left to its end. */
 export async function sendClaimed(
@@ -90,7 +90,7 @@ function refusedVerdict(message: MessageTable, sent: Refused, cancelled: boolean
 }
 
 /** What an answer changes of the message as it stands now: news of it may have come first, or its claim may have ended. */
-export function judge(message: MessageTable, { attempt, sent }: Result, cancelled: boolean, at: number): Verdict {
+function judge(message: MessageTable, { attempt, sent }: Result, cancelled: boolean, at: number): Verdict {
   if (sent.outcome === 'accepted') {
     const patch = applyReport(message, { status: 'accepted', at }) ?? {}
     const wamid = message.wamid === null ? { wamid: sent.wamid } : {}

@@ -18,7 +18,7 @@ import { CLAIM_MS, type Claimed, sendClaimed, storeResults } from './send.ts'
 import { createTally } from './tally.ts'
 
 /** Messages that somebody writes to one contact, outside campaigns. */
-export const MESSAGE_SEND = 'message.send'
+const MESSAGE_SEND = 'message.send'
 
 export interface SingleInput {
   readonly contact_id: string

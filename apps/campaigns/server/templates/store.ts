@@ -50,7 +50,7 @@ export async function templatesOf(db: Db, ids: Iterable<string | null>): Promise
 /** The only status in which WhatsApp sends a template. */
 export const APPROVED = 'APPROVED'
 /** Ours: WhatsApp has it no more. Kept, because campaigns name it. */
-export const GONE = 'DELETED'
+const GONE = 'DELETED'
 
 export function refuseUnapproved(template: TemplateTable, field: string): void {
   if (template.status === APPROVED) return

@@ -69,7 +69,7 @@ export async function replaceRates({ newId }: Services, work: Work, rates: reado
 }
 
 /** The rate in force at that time: the country's own, or that of all others. */
-export function rateFor(rates: readonly Rate[], category: string, country: string, at: number): Rate | undefined {
+function rateFor(rates: readonly Rate[], category: string, country: string, at: number): Rate | undefined {
   const inForce = (where: string): Rate | undefined =>
     rates
       .filter(rate => rate.category === category && rate.country === where && rate.effective_from <= at)

@@ -46,7 +46,7 @@ export interface AccountAt {
 const NOWHERE: AccountAt = { baseUrl: 'http://127.0.0.1:1', token: 'token', appSecret: 'secret', verifyToken: 'verify' }
 
 /** An account with the sample templates. Returns its id, and those of the templates by name and language. */
-export async function addAccount(
+async function addAccount(
   services: Services,
   { baseUrl, token, appSecret, verifyToken }: AccountAt = NOWHERE,
 ): Promise<{ readonly accountId: string; readonly templates: ReadonlyMap<string, string> }> {

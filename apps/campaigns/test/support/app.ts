@@ -98,7 +98,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
 }
 
 /** A person with a role and a key, made without the API that tests are about. */
-export async function makeCaller(app: FastifyInstance, services: Composition, role: Role): Promise<Caller> {
+async function makeCaller(app: FastifyInstance, services: Composition, role: Role): Promise<Caller> {
   const { database, newId, now } = services
   const userId = newId()
   const key = `pk_${randomToken()}`

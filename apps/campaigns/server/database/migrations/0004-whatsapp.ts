@@ -196,7 +196,8 @@ export async function down(db: AnyDb, engine: Engine): Promise<void> {
     ...['rate_per_minute', 'planned_at', 'plan_cursor', 'open_count', 'message2_failed', 'late_count', 'reason'],
     ...['created_by', 'version'],
   ])
-  for (const columns of [['last_inbound_at'], ['email', 'id'], ['wa_id'], ['bsuid']]) await dropIndex(db, engine, 'contacts', columns)
+  for (const columns of [['last_inbound_at'], ['email', 'id'], ['wa_id'], ['bsuid']])
+    await dropIndex(db, engine, 'contacts', columns)
   await dropColumns(db, 'contacts', [
     ...['wa_id', 'bsuid', 'parent_bsuid', 'username', 'attributes', 'search_text'],
     ...['opt_in_at', 'opt_out_at', 'last_inbound_at', 'window_expires_at'],
