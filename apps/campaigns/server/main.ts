@@ -113,7 +113,8 @@ async function start(): Promise<void> {
   closeWhenAsked({ within: CLOSE_WITHIN_MS, close, say: line => console.log(line) })
   try {
     const login = await addAdmin(services, environment)
-    // Before anything is served: the sample holds the event loop, and every store would seem slow.
+    // The sample holds the event loop, and every store that is looked for meanwhile would seem slow.
+    await Promise.all([services.caching.cache.ready(), services.sessions.ready(), services.limits.ready()])
     const sampled = environment.sampleData && (await addSample(services))
     const app = await buildApp(services, environment)
     closing.push(() => app.close())
@@ -125,7 +126,6 @@ async function start(): Promise<void> {
       worker.start()
       closing.push(() => worker.close())
     }
-    await services.caching.cache.ready()
     printState(services, { address, login, sampled, simulator: simulator?.url })
     started = true
     await warmUp(services)

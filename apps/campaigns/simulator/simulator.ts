@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { ACCOUNT } from './account.ts'
 import { control } from './control.ts'
 import type { Business, InboundContent } from './envelope.ts'
 import { graphApi } from './graph-api.ts'
@@ -100,15 +101,6 @@ export interface Simulator extends Controls {
   close(): Promise<void>
 }
 
-const ACCOUNT = {
-  phoneNumberId: '100000000000001',
-  wabaId: '200000000000001',
-  displayPhone: '33612345678',
-  token: 'simulator-token',
-  appSecret: 'simulator-app-secret',
-  verifyToken: 'simulator-verify-token',
-  graphVersion: 'v23.0',
-}
 const AT_ONCE: Timings = { sent: 0, delivered: 0, read: 0 }
 const ALONE: Batching = { share: 0, most: 2 }
 

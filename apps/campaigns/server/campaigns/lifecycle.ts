@@ -72,7 +72,9 @@ export async function moveTo(
   changes: Changes = {},
 ): Promise<CampaignTable> {
   const { id, status } = campaign
-  const set = { status: to, updated_at: work.at, ...changes }
+  // Never back: clocks of processes differ, and a search index keeps what it was told with the higher one.
+  const updated_at = Math.max(work.at, campaign.updated_at + 1)
+  const set = { status: to, updated_at, ...changes }
   const { numUpdatedRows } = await work.trx
     .updateTable('campaigns')
     .set(set)

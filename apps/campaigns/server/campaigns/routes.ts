@@ -118,7 +118,7 @@ const editing: Plugin = async (app, { services }) => {
     async ({ params: { id }, body: { version, ...change }, actor }) => {
       const name = change.name === undefined ? {} : { name: change.name.trim() }
       const fields = { ...change, ...name } as Partial<CampaignInput>
-      return answer(await write(services, work => updateCampaign(work, id, version, fields), { actor }))
+      return answer(await write(services, work => updateCampaign(services, work, id, version, fields), { actor }))
     },
   )
 
@@ -126,7 +126,7 @@ const editing: Plugin = async (app, { services }) => {
     '/:id',
     { config: edit, schema: { tags, summary: 'Delete a campaign with its messages', params: Path } },
     async ({ params: { id }, actor }, reply) => {
-      await write(services, work => deleteCampaign(work, id), { actor })
+      await write(services, work => deleteCampaign(services, work, id), { actor })
       return reply.code(204).send()
     },
   )

@@ -177,7 +177,7 @@ async function firstAccount({ trx }: Work): Promise<string | null> {
 }
 
 export async function createCampaign(
-  { newId }: Services,
+  { newId, search }: Services,
   work: Work,
   input: Omit<CampaignInput, 'account_id'> & { readonly account_id?: string | null },
 ): Promise<Campaign> {
@@ -199,6 +199,7 @@ export async function createCampaign(
   await setCategories(work, id, input.category_ids)
   const campaign = await findCampaign(work.trx, id)
   await work.record({ action: 'campaign.create', entity: 'campaign', id, after: written(campaign) })
+  await search.changed(work, 'campaign', [id])
   work.touch('campaigns', `campaign:${id}`)
   return campaign
 }
@@ -230,6 +231,7 @@ function written(campaign: Campaign): object {
 
 /** Changes a campaign that has not begun. `version` is the one that was edited: of two who save it, one is refused. */
 export async function updateCampaign(
+  { search }: Services,
   work: Work,
   id: string,
   version: number,
@@ -239,7 +241,7 @@ export async function updateCampaign(
   const before = await findCampaign(work.trx, id)
   const { numUpdatedRows } = await work.trx
     .updateTable('campaigns')
-    .set({ ...columnsOf(change), version: sql`version + 1`, updated_at: work.at })
+    .set({ ...columnsOf(change), version: sql`version + 1`, updated_at: Math.max(work.at, row.updated_at + 1) })
     .where('id', '=', id)
     .where('version', '=', version)
     .executeTakeFirst()
@@ -258,15 +260,17 @@ export async function updateCampaign(
     before: written(before),
     after: written(campaign),
   })
+  if (campaign.name !== row.name) await search.changed(work, 'campaign', [id])
   work.touch('campaigns', `campaign:${id}`)
   return campaign
 }
 
 /** Takes the campaign and its messages away. */
-export async function deleteCampaign(work: Work, id: string): Promise<void> {
+export async function deleteCampaign({ search }: Services, work: Work, id: string): Promise<void> {
   const campaign = await findCampaign(work.trx, id)
   await lockFor(work, id, 'delete')
   await work.trx.deleteFrom('campaigns').where('id', '=', id).execute()
   await work.record({ action: 'campaign.delete', entity: 'campaign', id, before: written(campaign) })
+  await search.changed(work, 'campaign', [id])
   work.touch('campaigns', `campaign:${id}`, 'messages')
 }

@@ -1,6 +1,7 @@
 import type { Actor } from '../access/actor.ts'
 import { forUpdate } from '../database/portable.ts'
 import type { ContactTable } from '../database/schema.ts'
+import type { Search } from '../search/port.ts'
 import type { Services } from '../services.ts'
 import { type Work, write } from '../work.ts'
 import { consentPatch } from './consent.ts'
@@ -42,7 +43,11 @@ interface Targets {
 type Rows = readonly ContactTable[]
 
 /** Returns the ids of those that changed. */
-type Apply = (work: Work, rows: Rows, categoryIds: readonly string[]) => Promise<readonly string[]>
+type Apply = (
+  work: Work,
+  rows: Rows,
+  given: { readonly categoryIds: readonly string[]; readonly search: Search },
+) => Promise<readonly string[]>
 
 /** The edit guard of a contact looks at `updated_at`, so it never stays the same. */
 const stampOf = (rows: Rows, at: number): number =>
@@ -109,7 +114,7 @@ async function changeConsents(work: Work, rows: Rows, action: 'opt_in' | 'opt_ou
   return ids
 }
 
-async function deleteAll(work: Work, rows: Rows): Promise<readonly string[]> {
+async function deleteAll(work: Work, rows: Rows, { search }: { readonly search: Search }): Promise<readonly string[]> {
   const ids = rows.map(row => row.id)
   const had = await categoryIdsOf(work.trx, ids)
   await work.trx.deleteFrom('contacts').where('id', 'in', ids).execute()
@@ -118,12 +123,13 @@ async function deleteAll(work: Work, rows: Rows): Promise<readonly string[]> {
     touchCategories(work.touch, category_ids)
     await work.record({ action: 'delete', entity: 'contact', id: row.id, before: { ...row, category_ids } })
   }
+  await search.changed(work, 'contact', ids)
   return ids
 }
 
 const APPLY: Readonly<Record<BulkAction, Apply>> = {
-  add_categories: (work, rows, categoryIds) => changeMemberships(work, rows, categoryIds, 'add'),
-  remove_categories: (work, rows, categoryIds) => changeMemberships(work, rows, categoryIds, 'remove'),
+  add_categories: (work, rows, { categoryIds }) => changeMemberships(work, rows, categoryIds, 'add'),
+  remove_categories: (work, rows, { categoryIds }) => changeMemberships(work, rows, categoryIds, 'remove'),
   opt_in: (work, rows) => changeConsents(work, rows, 'opt_in'),
   opt_out: (work, rows) => changeConsents(work, rows, 'opt_out'),
   delete: deleteAll,
@@ -155,7 +161,8 @@ export async function changeContacts(services: Services, actor: Actor, request: 
         await requireCategories(work.trx, categoryIds)
         const { ids, next_cursor } = await targetsOf(services, work, request, default_country)
         const rows = await lockContacts(work, ids)
-        const changed = new Set(rows.length === 0 ? [] : await APPLY[request.action](work, rows, categoryIds))
+        const given = { categoryIds, search: services.search }
+        const changed = new Set(rows.length === 0 ? [] : await APPLY[request.action](work, rows, given))
         if (changed.size > 0) work.touch('contacts')
         const found = new Set(rows.map(row => row.id))
         const resultOf = (id: string) => (changed.has(id) ? 'changed' : found.has(id) ? 'unchanged' : 'not_found')

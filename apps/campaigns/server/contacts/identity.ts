@@ -4,6 +4,7 @@ import { forUpdate, insertIfAbsent } from '../database/portable.ts'
 import type { ContactTable, Tables } from '../database/schema.ts'
 import type { Engine } from '../database/url.ts'
 import { foldName, phonesOfWaId } from '../phone.ts'
+import type { Search } from '../search/port.ts'
 import type { Services } from '../services.ts'
 import type { Work } from '../work.ts'
 import { absorbContact } from './merge.ts'
@@ -118,7 +119,12 @@ async function reserve({ trx, engine, at }: Work, row: ContactTable, patch: Patc
 }
 
 /** The row as it is then; undefined, with nothing changed, when somebody else has got an identifier of the patch. */
-async function change(work: Work, row: ContactTable, patch: Patch): Promise<ContactTable | undefined> {
+async function change(
+  search: Search,
+  work: Work,
+  row: ContactTable,
+  patch: Patch,
+): Promise<ContactTable | undefined> {
   const { trx, at, record, touch } = work
   const differs = Object.entries(patch).some(([name, value]) => row[name as keyof ContactTable] !== value)
   if (!differs) return row
@@ -132,6 +138,7 @@ async function change(work: Work, row: ContactTable, patch: Patch): Promise<Cont
     .where('id', '=', row.id)
     .execute()
   await record({ action: 'identify', entity: 'contact', id: row.id, before: pick(row, patch), after: patch })
+  if (search_text !== row.search_text) await search.changed(work, 'contact', [row.id])
   touch('contacts')
   return next
 }
@@ -154,7 +161,11 @@ function learned(row: ContactTable, identity: Identity): Patch {
   }
 }
 
-async function insertContact({ newId }: Services, work: Work, identity: Identity): Promise<ContactTable | undefined> {
+async function insertContact(
+  { newId, search }: Services,
+  work: Work,
+  identity: Identity,
+): Promise<ContactTable | undefined> {
   const { trx, engine, at, record, touch } = work
   const [phone_e164 = null] = numbersOf(identity)
   const { waId, bsuid, parentBsuid, username } = identity
@@ -182,17 +193,23 @@ async function insertContact({ newId }: Services, work: Work, identity: Identity
   row.search_text = searchTextOf(row)
   if ((await insertIfAbsent(trx, engine, 'contacts', [row])) === 0) return undefined
   await record({ action: 'create', entity: 'contact', id: row.id, after: row })
+  await search.changed(work, 'contact', [row.id])
   touch('contacts')
   return row
 }
 
 /** The number goes from a contact that WhatsApp knows as somebody else: numbers are given to new people. */
-async function releaseNumber(work: Work, row: ContactTable): Promise<void> {
-  await change(work, row, { phone_e164: null, wa_id: null })
+async function releaseNumber(search: Search, work: Work, row: ContactTable): Promise<void> {
+  await change(search, work, row, { phone_e164: null, wa_id: null })
 }
 
-async function learn(work: Work, row: ContactTable, identity: Identity): Promise<Identified | undefined> {
-  const contact = await change(work, row, learned(row, identity))
+async function learn(
+  search: Search,
+  work: Work,
+  row: ContactTable,
+  identity: Identity,
+): Promise<Identified | undefined> {
+  const contact = await change(search, work, row, learned(row, identity))
   return contact === undefined ? undefined : { contact, created: false }
 }
 
@@ -203,21 +220,22 @@ async function settle(
   identity: Identity,
   claims: Claims,
 ): Promise<Identified | undefined> {
+  const { search } = services
   const { byUser, byNumber, bySpelling } = claims
-  if (bySpelling !== undefined && bySpelling.id !== byUser?.id) await change(work, bySpelling, { wa_id: null })
+  if (bySpelling !== undefined && bySpelling.id !== byUser?.id) await change(search, work, bySpelling, { wa_id: null })
   if (byUser !== undefined) {
-    if (byNumber === undefined || byNumber.id === byUser.id) return await learn(work, byUser, identity)
+    if (byNumber === undefined || byNumber.id === byUser.id) return await learn(search, work, byUser, identity)
     if (byNumber.bsuid === null) {
       // Nobody but us ever said whose number this is: both rows are the one person.
-      const survivor = await absorbContact(work, { survivor: byNumber, absorbed: byUser })
-      return await learn(work, survivor, identity)
+      const survivor = await absorbContact(search, work, { survivor: byNumber, absorbed: byUser })
+      return await learn(search, work, survivor, identity)
     }
-    await releaseNumber(work, byNumber)
-    return await learn(work, byUser, identity)
+    await releaseNumber(search, work, byNumber)
+    return await learn(search, work, byUser, identity)
   }
   if (byNumber !== undefined) {
-    if (identity.bsuid === undefined || byNumber.bsuid === null) return await learn(work, byNumber, identity)
-    await releaseNumber(work, byNumber)
+    if (identity.bsuid === undefined || byNumber.bsuid === null) return await learn(search, work, byNumber, identity)
+    await releaseNumber(search, work, byNumber)
   }
   const contact = await insertContact(services, work, identity)
   return contact === undefined ? undefined : { contact, created: true }
@@ -248,14 +266,16 @@ export async function mergeIdentity(services: Services, work: Work, identity: Id
  * What was already stored under the new id becomes part of the contact of the old one. Undefined when neither is known.
  */
 export async function changeUserId(
+  { search }: Services,
   work: Work,
   change: { readonly from: string; readonly to: string; readonly waId?: string | undefined },
 ): Promise<ContactTable | undefined> {
-  const { contact } = await untilSettled(() => replaceUserId(work, change))
+  const { contact } = await untilSettled(() => replaceUserId(search, work, change))
   return contact
 }
 
 async function replaceUserId(
+  search: Search,
   work: Work,
   { from, to, waId }: { readonly from: string; readonly to: string; readonly waId?: string | undefined },
 ): Promise<{ readonly contact: ContactTable | undefined } | undefined> {
@@ -265,14 +285,14 @@ async function replaceUserId(
   const old = rows.find(row => row.bsuid === from)
   const fresh = rows.find(row => row.bsuid === to)
   if (old === undefined || old === fresh) return { contact: fresh }
-  let survivor = fresh === undefined ? old : await absorbContact(work, { survivor: old, absorbed: fresh })
+  let survivor = fresh === undefined ? old : await absorbContact(search, work, { survivor: old, absorbed: fresh })
   // A new id comes with a new number, so the one that was stored under the new id is the better one.
   const known = waId ?? fresh?.wa_id ?? undefined
   const identity = { bsuid: to, ...(known === undefined ? {} : { waId: known }) }
   const { byNumber } = known === undefined ? NOBODY : await findClaims(trx, { waId: known }, engine)
   if (byNumber !== undefined && byNumber.id !== survivor.id) {
-    if (byNumber.bsuid === null) survivor = await absorbContact(work, { survivor, absorbed: byNumber })
-    else await releaseNumber(work, byNumber)
+    if (byNumber.bsuid === null) survivor = await absorbContact(search, work, { survivor, absorbed: byNumber })
+    else await releaseNumber(search, work, byNumber)
   }
-  return await learn(work, survivor, identity)
+  return await learn(search, work, survivor, identity)
 }

@@ -3,6 +3,7 @@ import { forUpdate, insertIfAbsent } from '../database/portable.ts'
 import type { ContactTable } from '../database/schema.ts'
 import { foldName } from '../phone.ts'
 import type { IdSource } from '../ids.ts'
+import type { Search } from '../search/port.ts'
 import type { Work } from '../work.ts'
 import type { Line } from './import-line.ts'
 import { NO_HISTORY, readAttributes, writeAttributes } from './store.ts'
@@ -10,6 +11,7 @@ import { searchTextOf } from './search-text.ts'
 
 export interface BatchOptions {
   readonly newId: IdSource
+  readonly search: Search
   /** What a line with a known phone does: nothing, or change what it has a text for. */
   readonly mode: ImportMode
 }
@@ -133,7 +135,7 @@ async function addMembers(
 /** Stores the lines, in few statements whatever their number; in update mode one more for each contact that changes. */
 export async function writeBatch(work: Work, lines: readonly Line[], options: BatchOptions): Promise<BatchResult> {
   const { trx, engine, at, touch } = work
-  const { newId, mode } = options
+  const { newId, search, mode } = options
   const wanted = byPhone(lines, mode)
   const query = trx
     .selectFrom('contacts')
@@ -151,14 +153,17 @@ export async function writeBatch(work: Work, lines: readonly Line[], options: Ba
   const categories = await categoryIdsByName(work, newId, names)
   const members = wanted.size === 0 ? new Map<string, Line>() : await insertNew(work, newId, [...wanted.values()])
   const created = members.size
+  const reworded = [...members.keys()]
   let updated = 0
   for (const { row, line } of knownLines) {
     members.set(row.id, line)
     const next = changedRow(row, line, at)
     if (next === undefined) continue
     updated++
+    if (next.search_text !== row.search_text) reworded.push(row.id)
     await trx.updateTable('contacts').set(next).where('id', '=', row.id).execute()
   }
+  await search.changed(work, 'contact', reworded)
   const gained = await addMembers(work, members, categories.ids)
   if (created > 0 || updated > 0 || gained.size > 0) touch('contacts')
   if (categories.created > 0) touch('categories')

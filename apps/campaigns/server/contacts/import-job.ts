@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { type Actor, SYSTEM } from '../access/actor.ts'
 import type { Tag } from '../cache-map.ts'
-import { insertIfAbsent } from '../database/portable.ts'
+import { insertIfAbsent, isMissingReference } from '../database/portable.ts'
 import type { JobContext, JobHandler } from '../jobs/contract.ts'
 import { received } from '../validation.ts'
 import { type Work, write } from '../work.ts'
@@ -11,7 +11,6 @@ import { type CsvHead, LONGEST_RECORD } from './csv-head.ts'
 import { type CsvBreak, type CsvRecord, readRecords } from './csv-reader.ts'
 import { type ImportMode, writeBatch } from './import-batch.ts'
 import { type Line, type LineFault, readLine } from './import-line.ts'
-import { isMissingReference } from './membership.ts'
 
 export const IMPORT_JOB = 'contacts.import'
 
@@ -133,7 +132,7 @@ async function storeStretch(
   return await write(
     services,
     async work => {
-      const stored = await writeBatch(work, lines, { newId: services.newId, mode: payload.mode })
+      const stored = await writeBatch(work, lines, { newId: services.newId, search: services.search, mode: payload.mode })
       await storeFaults(work, id, faults, MOST_ERRORS - before.rejected)
       const ids = new Set([...before.category_ids, ...stored.categoryIds])
       const progress: ImportProgress = {

@@ -1,19 +1,11 @@
 import type { Kysely, Transaction } from 'kysely'
-import { insertIfAbsent } from '../database/portable.ts'
+import { insertIfAbsent, isMissingReference } from '../database/portable.ts'
 import type { Tables } from '../database/schema.ts'
 import { badFields } from '../problem.ts'
 import { received } from '../validation.ts'
 import type { Work } from '../work.ts'
 
 type Db = Kysely<Tables> | Transaction<Tables>
-
-const MISSING_REFERENCE = new Set(['SQLITE_CONSTRAINT_FOREIGNKEY', '23503', 'ER_NO_REFERENCED_ROW_2'])
-
-/** The row that an inserted one refers to is gone: somebody deleted it since it was looked up. */
-export function isMissingReference(error: unknown): boolean {
-  const { code } = (error ?? {}) as { readonly code?: string }
-  return code !== undefined && MISSING_REFERENCE.has(code)
-}
 
 function unknownCategories(ids: readonly string[]): Error {
   const expected = 'ids of categories that exist'

@@ -1,5 +1,6 @@
 import { insertIfAbsent } from '../database/portable.ts'
 import type { ContactTable } from '../database/schema.ts'
+import type { Search } from '../search/port.ts'
 import type { Work } from '../work.ts'
 import { searchTextOf } from './search-text.ts'
 
@@ -61,6 +62,7 @@ async function moveMessages({ trx }: Work, from: string, to: string): Promise<vo
  * combined in favour of silence, identifiers and fields that the survivor lacks are taken over. Returns the survivor.
  */
 export async function absorbContact(
+  search: Search,
   work: Work,
   { survivor, absorbed }: { readonly survivor: ContactTable; readonly absorbed: ContactTable },
 ): Promise<ContactTable> {
@@ -73,6 +75,7 @@ export async function absorbContact(
   await trx.updateTable('contacts').set(fields).where('id', '=', id).execute()
   await record({ action: 'merge', entity: 'contact', id: absorbed.id, before: absorbed, after: null })
   await record({ action: 'merge', entity: 'contact', id, before: survivor, after: { id, ...fields } })
+  await search.changed(work, 'contact', [absorbed.id, id])
   touch('contacts')
   return { id, ...fields }
 }

@@ -162,6 +162,7 @@ export async function createContact(services: Services, actor: Actor, input: Con
           .execute()
         await addMemberships(work, [id], categoryIds)
         await record({ action: 'create', entity: 'contact', id, after: { ...row, category_ids: categoryIds } })
+        await services.search.changed(work, 'contact', [id])
         touch('contacts')
         return await findContact(trx, id)
       },
@@ -230,6 +231,7 @@ export async function updateContact(
           before: { ...row, ...before },
           after: { ...next, ...after },
         })
+        if (next.search_text !== row.search_text) await services.search.changed(work, 'contact', [id])
         touch('contacts')
         return await findContact(trx, id)
       },
@@ -261,6 +263,7 @@ export async function deleteContact(services: Services, actor: Actor, id: string
       const categoryIds = (await categoryIdsOf(work.trx, [id])).get(id) ?? []
       await work.trx.deleteFrom('contacts').where('id', '=', id).execute()
       await work.record({ action: 'delete', entity: 'contact', id, before: { ...row, category_ids: categoryIds } })
+      await services.search.changed(work, 'contact', [id])
       work.touch('contacts')
       touchCategories(work.touch, categoryIds)
     },

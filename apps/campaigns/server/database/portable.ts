@@ -126,6 +126,14 @@ export function isUniqueViolation(error: unknown, column?: string): boolean {
   return `_${about[0] ?? ''}_`.includes(`_${column}_`)
 }
 
+const MISSING_REFERENCE = new Set(['SQLITE_CONSTRAINT_FOREIGNKEY', '23503', 'ER_NO_REFERENCED_ROW_2'])
+
+/** Whether the error of an insert or an update says that a row it refers to is gone: deleted since it was looked up. */
+export function isMissingReference(error: unknown): boolean {
+  const { code } = (error ?? {}) as DriverError
+  return code !== undefined && MISSING_REFERENCE.has(code)
+}
+
 const TRANSIENT = new Set([
   // PostgreSQL: serialization failure, deadlock.
   '40001',

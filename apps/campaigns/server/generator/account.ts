@@ -1,11 +1,9 @@
+import { ACCOUNT } from '../../simulator/account.ts'
 import { SAMPLE_TEMPLATES } from '../../simulator/templates.ts'
 import type { AccountTable, RateTable, TemplateTable } from '../database/schema.ts'
 import { uuidv7 } from '../ids.ts'
 import { type DataSet, DAY, STREAMS } from './data-set.ts'
 import { createRandom } from './random.ts'
-
-/** The simulator's number: what is made here can only ever be sent to people who do not exist. */
-export const PHONE_NUMBER_ID = '100000000000001'
 
 /** What a database may hold already although nobody has worked with it: the first start makes the simulator's account. */
 export interface Existing {
@@ -42,13 +40,13 @@ function accountRow(id: string, at: number): AccountTable {
     id,
     name: 'Simulator',
     provider: 'simulator',
-    phone_number_id: PHONE_NUMBER_ID,
-    waba_id: '200000000000001',
-    display_phone: '33612345678',
+    phone_number_id: ACCOUNT.phoneNumberId,
+    waba_id: ACCOUNT.wabaId,
+    display_phone: ACCOUNT.displayPhone,
     token_enc: '',
     app_secret_enc: '',
     verify_token_hash: '',
-    graph_version: 'v23.0',
+    graph_version: ACCOUNT.graphVersion,
     base_url: 'http://127.0.0.1',
     mps_limit: 80,
     status: 'stopped',

@@ -1,9 +1,10 @@
 import { sql, type Transaction } from 'kysely'
+import { ACCOUNT } from '../../simulator/account.ts'
 import { openFile } from '../database/file.ts'
 import type { Database } from '../database/open.ts'
 import { forUpdate } from '../database/portable.ts'
 import type { Tables } from '../database/schema.ts'
-import { type Existing, PHONE_NUMBER_ID, templateKey } from './account.ts'
+import { type Existing, templateKey } from './account.ts'
 import { insertIntoFile, insertIntoMysql, insertIntoPostgres } from './bulk.ts'
 import type { DataSet } from './data-set.ts'
 import { sectionsOf } from './sections.ts'
@@ -34,7 +35,7 @@ async function readExisting({ writer }: Pick<Database, 'writer'>): Promise<Exist
   const account = await writer
     .selectFrom('wa_accounts')
     .select('id')
-    .where('phone_number_id', '=', PHONE_NUMBER_ID)
+    .where('phone_number_id', '=', ACCOUNT.phoneNumberId)
     .executeTakeFirst()
   const rates = await writer.selectFrom('message_rates').select('id').limit(1).execute()
   if (account === undefined) return { ...NOTHING, rates: rates.length > 0 }

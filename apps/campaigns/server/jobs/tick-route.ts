@@ -19,7 +19,7 @@ const Done = Type.Object({
 })
 
 const SECONDS = 50
-const CALLS = { limit: 30, window: '1m', onOutage: 'local' } as const
+const GUESSES = { limit: 30, window: '1m', onOutage: 'local' } as const
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
@@ -29,7 +29,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
  */
 export const tickRoute: FastifyPluginAsyncTypebox<{ services: Services }> = async (app, { services }) => {
   const expected = digest(`Bearer ${services.secrets.tickToken}`)
-  const calls = services.caching.cache.limiter('internal-tick', CALLS)
+  const guesses = services.caching.cache.limiter('internal-tick', GUESSES)
   // Not the worker of the server, if it has one: what a tick began ends with the tick.
   const worker = createWorker(services)
   app.addHook('onClose', () => worker.close())
@@ -40,13 +40,13 @@ export const tickRoute: FastifyPluginAsyncTypebox<{ services: Services }> = asyn
       schema: { tags: ['operations'], summary: 'Do what is due', querystring: Query, response: { 200: Done } },
       // Before the query is looked at: whoever does not know the token learns nothing.
       onRequest: async ({ headers, ip }, reply) => {
-        const { allowed, retryAfter } = await calls.take(ip)
-        if (!allowed) {
-          reply.header('retry-after', Math.ceil(retryAfter / 1000))
-          throw new Problem(429, `At most ${CALLS.limit} calls a minute. Try again later.`)
-        }
         if (timingSafeEqual(digest(headers.authorization ?? ''), expected)) return
-        throw new Problem(401, 'header.authorization: expected Bearer and the TICK_TOKEN, received another or none')
+        // Only guesses are counted: behind a proxy that is not believed everybody has one address, cron too.
+        const { allowed, retryAfter } = await guesses.take(ip)
+        if (allowed)
+          throw new Problem(401, 'header.authorization: expected Bearer and the TICK_TOKEN, received another or none')
+        reply.header('retry-after', Math.ceil(retryAfter / 1000))
+        throw new Problem(429, `At most ${GUESSES.limit} guesses a minute. Try again later.`)
       },
     },
     async ({ query }) => {

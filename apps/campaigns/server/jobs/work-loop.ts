@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Services } from '../services.ts'
 import { type Bell, createBell, createDeadline } from './bell.ts'
 import type { Drain, JobHandler } from './contract.ts'
@@ -45,7 +46,10 @@ interface Hall {
   readonly closing: AbortSignal
 }
 
-/** Looks again at each wake and each second, until the worker closes. */
+/**
+ * Looks again at each wake and each second, until the worker closes. Each look leaves a turn to everything else: SQLite
+ * answers without waiting, so a look that rings its own bell would otherwise keep the process to itself.
+ */
 function goOn({ services, closing, listening }: Hall, step: () => Promise<number>): Promise<void> {
   return listening(async bell => {
     while (!closing.aborted) {
@@ -54,6 +58,7 @@ function goOn({ services, closing, listening }: Hall, step: () => Promise<number
         return 0
       })
       if (moved === 0) await bell.wait(POLL_MS)
+      await setImmediate()
     }
   })
 }
@@ -63,6 +68,7 @@ function settle({ runs, drains, look, closing, listening }: Hall, within: number
   const until = performance.now() + within
   return listening(async bell => {
     while (!closing.aborted && performance.now() < until) {
+      await setImmediate()
       const found = await look()
       const deadline = createDeadline(until - performance.now())
       const drained = await Promise.race([drains.run(), deadline.over.then(() => 0)])

@@ -260,7 +260,7 @@ function nextPage(paging: unknown, { baseUrl }: WhatsAppAccount): URL | undefine
   if (typeof next !== 'string') return undefined
   const url = URL.canParse(next) ? new URL(next) : undefined
   if (url?.origin !== new URL(baseUrl).origin) {
-    throw new CloudApiRefusal(NOT_VALID, 'unknown', 'The list of templates goes on at another address; not followed.')
+    throw new CloudApiRefusal(NOT_VALID, 'other', 'The list of templates goes on at another address; not followed.')
   }
   // Graph puts the token into the address, where logs would find it; it is sent as a header.
   url.searchParams.delete('access_token')
@@ -282,7 +282,7 @@ async function listTemplates(client: WhatsAppClient, account: WhatsAppAccount): 
     next = nextPage(page.paging, account)
     if (next === undefined) return templates
   }
-  throw new CloudApiRefusal(NOT_VALID, 'unknown', 'The list of templates does not end.')
+  throw new CloudApiRefusal(NOT_VALID, 'other', 'The list of templates does not end.')
 }
 
 /** The Cloud API over HTTP. */

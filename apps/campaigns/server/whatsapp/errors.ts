@@ -1,6 +1,7 @@
 /**
  * The error codes of the Cloud API as data: what each means, and what the sender does about it. Codes decide, never
- * titles, which Meta rewords. The same codes come in answers and in the statuses of webhooks.
+ * titles, which Meta rewords. The same codes come in answers and in the statuses of webhooks. What has one was refused for
+ * certain: a code that is not listed is `other`, because a stored `unknown` is a message that may have been sent.
  */
 export type ErrorClass =
   | 'token'
@@ -13,7 +14,7 @@ export type ErrorClass =
   | 'parameter'
   | 'transient'
   | 'account'
-  | 'unknown'
+  | 'other'
 
 /**
  * - `retry`: the same message again, after `retryDelay`, a bounded number of times.
@@ -24,7 +25,7 @@ export type ErrorClass =
  */
 export type ErrorAction = 'retry' | 'fail' | 'stop_campaign' | 'pause_campaign' | 'opt_out'
 
-const CODES: Readonly<Record<Exclude<ErrorClass, 'unknown'>, readonly number[]>> = {
+const CODES: Readonly<Record<Exclude<ErrorClass, 'other'>, readonly number[]>> = {
   token: [0, 3, 10, 190, 131005],
   throttled: [4, 80007, 130429, 131048, 131056, 131064],
   window: [131047],
@@ -48,7 +49,7 @@ function classifyStatus(status: number): ErrorClass {
   if (status === 401 || status === 403) return 'token'
   if (status === 429) return 'throttled'
   if (status >= 500) return 'transient'
-  return status >= 400 ? 'parameter' : 'unknown'
+  return status >= 400 ? 'parameter' : 'other'
 }
 
 /** The class of a code, or of the HTTP status when the code says nothing. A code from 300 to 599 that is no error code is a status itself. */
@@ -57,7 +58,7 @@ export function classify(code: number, httpStatus?: number): ErrorClass {
   if (known !== undefined) return known
   if (code >= PERMISSIONS.from && code <= PERMISSIONS.to) return 'token'
   if (httpStatus !== undefined) return classifyStatus(httpStatus)
-  return code >= STATUSES.from && code <= STATUSES.to ? classifyStatus(code) : 'unknown'
+  return code >= STATUSES.from && code <= STATUSES.to ? classifyStatus(code) : 'other'
 }
 
 const ACTIONS: Readonly<Record<ErrorClass, ErrorAction>> = {

@@ -1,6 +1,6 @@
 import type { Identity } from '../contacts/identity.ts'
 import type { InboxTable } from '../database/schema.ts'
-import { UNKNOWN_OUTCOME, type ReportedStatus, type StatusReport } from '../messages/states.ts'
+import type { ReportedStatus, StatusReport } from '../messages/states.ts'
 import { fieldsOf, idOf, LONGEST_USER_ID, LONGEST_WAMID } from './envelope.ts'
 import { classify } from './errors.ts'
 
@@ -64,13 +64,11 @@ const LONGEST_PRICING = 40
 function errorOf(errors: unknown): NonNullable<StatusReport['error']> {
   const { code, title, message, error_data } = fieldsOf(Array.isArray(errors) ? errors[0] : undefined)
   const known = typeof code === 'number' && Number.isSafeInteger(code) && Math.abs(code) < 2 ** 31 ? code : null
-  const errorClass = known === null ? UNKNOWN_OUTCOME : classify(known)
   const texts = [message ?? title, fieldsOf(error_data)['details']].map(text => plain(text, LONGEST_DETAIL))
   const detail = [...new Set(texts)].filter(text => text !== undefined && text !== '').join(': ')
   return {
     code: known,
-    // That it failed is certain, whatever the code: `unknown` is for what may have been sent.
-    errorClass: errorClass === UNKNOWN_OUTCOME ? 'other' : errorClass,
+    errorClass: known === null ? 'other' : classify(known),
     detail: detail.slice(0, LONGEST_DETAIL),
   }
 }

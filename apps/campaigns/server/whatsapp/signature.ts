@@ -18,7 +18,11 @@ export async function signersOf(
   signature: string,
   phoneNumberId: string | undefined,
 ): Promise<readonly Signer[]> {
-  let query = database.writer.selectFrom('wa_accounts').select(['id', 'phone_number_id', 'waba_id', 'app_secret_enc'])
+  let query = database.writer
+    .selectFrom('wa_accounts')
+    .select(['id', 'phone_number_id', 'waba_id', 'app_secret_enc'])
+    // The account of the sample has no secret before the simulator has run.
+    .where('app_secret_enc', '!=', '')
   if (phoneNumberId !== undefined) query = query.where('phone_number_id', '=', phoneNumberId)
   const verdicts = new Map<string, boolean>()
   const signed = (appSecret: string): boolean => {

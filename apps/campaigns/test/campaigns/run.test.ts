@@ -1,9 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createCloudApi } from '../../server/whatsapp/cloud-api.ts'
+import { classify } from '../../server/whatsapp/errors.ts'
 import type { Outgoing, Sent } from '../../server/whatsapp/port.ts'
+import { ACCOUNT } from '../../simulator/account.ts'
 import { createSimulator } from '../../simulator/simulator.ts'
 import { phoneOf } from '../support/app.ts'
 import { ENGINES } from '../support/engines.ts'
+import { reply, signed } from '../whatsapp/webhook-world.ts'
 import { expectExact, setStage, tally } from './stage.ts'
 
 const HOUR = 3_600_000
@@ -172,6 +175,25 @@ describe.each(ENGINES)('a campaign on %s', engine => {
       meaning: 'The message cannot be delivered to this number.',
       count: 1,
     })
+  })
+
+  it('has failed for certain with a code that nobody knows: an answer does not bring it back', async () => {
+    const now = Date.UTC(2026, 10, 2, 12)
+    const stage = await setStage({ engine, contacts: 1, now: () => now })
+    stage.fake.answer = () => refusal(999_999, classify(999_999))
+    const id = await stage.started()
+    await stage.work()
+    const failed = await stage.messages(id)
+    expect(failed).toMatchObject([{ status: 'failed', error_code: 999_999, error_class: 'other' }])
+    const { body, signature } = signed({ ...ACCOUNT, id: stage.accountId, appSecret: 'secret' }, [reply(0, now)])
+    const headers = { 'content-type': 'application/json', 'x-hub-signature-256': signature }
+    const told = await stage.app.inject({ method: 'POST', url: '/webhooks/whatsapp', headers, payload: body })
+    expect(told.statusCode).toBe(200)
+    await stage.work()
+    expect(await stage.messages(id)).toEqual(failed)
+    expect(await expectExact(stage.services, id)).toMatchObject({ failed_count: 1, interacted: 0 })
+    const heard = stage.services.database.writer.selectFrom('messages').select('body').where('direction', '=', 'in')
+    expect(await heard.execute()).toEqual([{ body: 'Yes please' }])
   })
 
   it('is stopped by what no message can pass, says why, and goes on when that has been changed', async () => {

@@ -157,7 +157,7 @@ describe.each(ENGINES)('who a message is from, on %s', engine => {
     const services = await startServices({ engine })
     const { contact } = await seen(services, { waId: '33612345678', bsuid: 'FR.old', name: 'Ada' })
     const change = (to: string, from: string, waId?: string) =>
-      write(services, work => changeUserId(work, { from, to, waId }))
+      write(services, work => changeUserId(services, work, { from, to, waId }))
     expect(await change('FR.second', 'FR.old')).toMatchObject({ id: contact.id, bsuid: 'FR.second' })
     const early = await seen(services, { waId: '33699999999', bsuid: 'FR.third' })
     expect(early.created).toBe(true)

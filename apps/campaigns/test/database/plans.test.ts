@@ -75,7 +75,6 @@ const SORTED = [
   'search',
   'keys of a person',
   'jobs of a status',
-  'messages of a status and a campaign',
   'messages of all three',
 ]
 

@@ -6,6 +6,7 @@ import {
   dayNumber,
   forUpdate,
   insertIfAbsent,
+  isMissingReference,
   isTransient,
   isUniqueViolation,
   skipLocked,
@@ -236,8 +237,28 @@ describe.each(ENGINES)('on %s', engine => {
     const missing = await failure(sql`select * from nowhere`.execute(db))
     expect([isUniqueViolation(missing), isTransient(missing)]).toEqual([false, false])
     for (const error of [new Error('x'), {}, 'text', null, undefined]) {
-      expect([isUniqueViolation(error), isTransient(error)]).toEqual([false, false])
+      expect([isUniqueViolation(error), isTransient(error), isMissingReference(error)]).toEqual([false, false, false])
     }
+  })
+
+  test('a row that refers to none is told from every other that is refused', async () => {
+    const { writer: db } = await open(engine)
+    const contact = { id: 'ada', name: 'Ada', name_key: 'ada', search_text: 'ada', created_at: 1, updated_at: 1 }
+    await db.insertInto('contacts').values(contact).execute()
+    await db.insertInto('categories').values(category('a')).execute()
+    const join = (category_id: string, contact_id: string) =>
+      db.insertInto('contact_categories').values({ category_id, contact_id, created_at: 1 }).execute()
+    await join('a', 'ada')
+    const [gone, nobody, again] = [await failure(join('gone', 'ada')), await failure(join('a', 'bob')), await failure(join('a', 'ada'))]
+    expect([gone, nobody, again].map(isMissingReference)).toEqual([true, true, false])
+    expect([gone, nobody, again].map(error => isUniqueViolation(error))).toEqual([false, false, true])
+    const moved = await failure(db.updateTable('contact_categories').set({ category_id: 'gone' }).execute())
+    expect([isMissingReference(moved), isTransient(moved)]).toEqual([true, false])
+    const member = { category_id: 'gone', contact_id: 'ada', created_at: 1 }
+    const absent = await failure(insertIfAbsent(db, engine, 'contact_categories', [member]))
+    expect(isMissingReference(absent)).toBe(true)
+    const unnamed = await failure(db.insertInto('contacts').values({ ...contact, id: 'b', name: null as never }).execute())
+    expect(isMissingReference(unnamed)).toBe(false)
   })
 })
 

@@ -188,6 +188,24 @@ test('an idle worker asks the database no more than a few times a second', async
   expect(queries.count - before).toBeLessThanOrEqual(6)
 })
 
+test('a drain that wakes its own worker each time leaves turns to everything else', async () => {
+  const rig = await startRig([handler('a', async () => ({ result: {} }))])
+  const again = { name: 'a', payload: {}, dedupeKey: 'once', keepKey: true }
+  await rig.add(again)
+  let rounds = 0
+  const run = async (): Promise<number> => {
+    if (++rounds < 200) await rig.add(again)
+    return 0
+  }
+  rig.worker({ drains: [{ name: 'asks', run }] }).start()
+  let before = Number.POSITIVE_INFINITY
+  setImmediate(() => {
+    before = rounds
+  })
+  await vi.waitFor(() => expect(rounds).toBeGreaterThanOrEqual(200))
+  expect(before).toBeLessThan(200)
+})
+
 test('a drain that fails is logged and rests, and neither stops the others nor the jobs', async () => {
   const ran = { bad: 0, good: 0 }
   let left = 3

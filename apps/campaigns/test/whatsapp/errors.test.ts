@@ -13,7 +13,7 @@ const TABLE: readonly (readonly [ErrorClass, ErrorAction, readonly number[]])[] 
   ['parameter', 'fail', [100, 131008, 131009, 131051, 131062]],
   ['transient', 'retry', [131000, 131016, 131057]],
   ['account', 'stop_campaign', [368, 131031, 130497, 131042, 131045, 131037, 131063]],
-  ['unknown', 'fail', [999999]],
+  ['other', 'fail', [999999]],
 ]
 
 it.each(TABLE)('class %s leads to %s', (errorClass, action, codes) => {
@@ -28,7 +28,7 @@ it('goes by the code before the HTTP status, and by the status when the code say
   expect(classify(999999, 429)).toBe('throttled')
   expect(classify(999999, 401)).toBe('token')
   expect(classify(999999, 404)).toBe('parameter')
-  expect(classify(999999, 302)).toBe('unknown')
+  expect(classify(999999, 302)).toBe('other')
 })
 
 it('reads a status that was stored as a code', () => {
@@ -39,7 +39,7 @@ it('reads a status that was stored as a code', () => {
     'throttled',
     'transient',
     'transient',
-    'unknown',
+    'other',
   ])
 })
 

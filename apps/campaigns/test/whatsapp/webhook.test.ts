@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { inboxDrain } from '../../server/whatsapp/inbox.ts'
 import { accountFor } from '../../server/whatsapp/accounts.ts'
+import { ACCOUNT } from '../../simulator/account.ts'
 import { sign } from '../../simulator/envelope.ts'
 import { ENGINES } from '../support/engines.ts'
 import { NOON, startApp, type TestApp } from '../support/app.ts'
@@ -11,6 +12,7 @@ import {
   inboxOf,
   makeAccount,
   plant,
+  recordingLog,
   reply,
   type Signed,
   signed,
@@ -135,6 +137,20 @@ describe('the webhook address', () => {
     // A number that nobody has configured, of an app that is known.
     expect(await post(app, signed({ ...one, phoneNumberId: '777' }, [reply(1, NOON)]))).toBe(200)
     expect(await inboxOf(services)).toHaveLength(2)
+  })
+
+  it('is not troubled by the account of the sample, which has no secret before the simulator has run', async () => {
+    const { log, lines } = recordingLog('warn', 'error')
+    const app = await startApp({ data: {}, log })
+    const sample = await app.services.database.writer.selectFrom('wa_accounts').selectAll().executeTakeFirstOrThrow()
+    expect(sample).toMatchObject({ phone_number_id: ACCOUNT.phoneNumberId, app_secret_enc: '' })
+    const account = await makeAccount(app.services, 2)
+    expect(await post(app, signed(account, [reply(1, NOON)]))).toBe(200)
+    // An empty secret signs nothing either.
+    const empty = { ...account, ...ACCOUNT, appSecret: '' }
+    expect(await post(app, signed(empty, [reply(1, NOON)]), `${URL}/${ACCOUNT.phoneNumberId}`)).toBe(403)
+    expect(lines).toEqual([])
+    expect(await inboxOf(app.services)).toMatchObject([{ account_id: account.id }])
   })
 
   it('hears two numbers of one app in one envelope, and a number that was stopped', async () => {

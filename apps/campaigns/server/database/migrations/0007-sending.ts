@@ -1,9 +1,10 @@
 import type { Engine } from '../url.ts'
 import { addIndex, type AnyDb, dropIndex } from './columns.ts'
 
-/** The messages of one campaign by time, and what a number has sent of a category in a month. */
+/** The messages of one campaign by time, of one status as well, and what a number has sent of a category in a month. */
 const INDEXES = [
   ['campaign_id', 'created_at', 'id'],
+  ['campaign_id', 'status', 'created_at', 'id'],
   ['account_id', 'pricing_category', 'sent_at'],
 ] as const
 
