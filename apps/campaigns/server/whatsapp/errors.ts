@@ -73,7 +73,7 @@ const ACTIONS: Readonly<Record<ErrorClass, ErrorAction>> = {
   parameter: 'fail',
   transient: 'retry',
   account: 'stop_campaign',
-  unknown: 'fail',
+  other: 'fail',
 }
 
 /** Too many people blocked or reported the number, or it has been restricted: more messages lower its quality further. */

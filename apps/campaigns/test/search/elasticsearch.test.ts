@@ -1,11 +1,18 @@
 import { describe, expect, test } from 'vitest'
+import { SYSTEM } from '../../server/access/actor.ts'
+import { lockCampaign, moveTo } from '../../server/campaigns/lifecycle.ts'
+import { type CampaignInput, createCampaign, deleteCampaign, updateCampaign } from '../../server/campaigns/store.ts'
+import { changeContacts } from '../../server/contacts/bulk.ts'
+import { mergeIdentity } from '../../server/contacts/identity.ts'
+import { writeBatch } from '../../server/contacts/import-batch.ts'
+import { createContact, deleteContact, updateContact } from '../../server/contacts/store.ts'
 import type { CampaignTable } from '../../server/database/schema.ts'
 import { createWorkLoop } from '../../server/jobs/work-loop.ts'
 import { createElasticClient, ElasticFault } from '../../server/search/elastic-client.ts'
 import { elasticSearch } from '../../server/search/elasticsearch.ts'
 import { indexHandler, reindexHandler } from '../../server/search/handlers.ts'
 import type { Services } from '../../server/services.ts'
-import { write } from '../../server/work.ts'
+import { type Work, write } from '../../server/work.ts'
 import { NOON, startServices } from '../support/app.ts'
 import { fakeElasticsearch, type FakeElasticsearch } from './support/fake-elasticsearch.ts'
 
@@ -60,6 +67,29 @@ async function jobs({ services }: Rig): Promise<readonly object[]> {
     .select(['name', 'status', 'attempts', 'result'])
     .orderBy('id')
     .execute()
+}
+
+/** What the index is told because of a change, once it is committed: `+ kind words` or `-`, and the version, by id. */
+async function toldOf(set: Rig, fake: FakeElasticsearch, change: () => Promise<unknown>) {
+  const before = fake.asked.length
+  await change()
+  expect(fake.asked).toHaveLength(before)
+  fake.say('bulk-written', 'bulk-written')
+  await set.work()
+  type Line = { index?: { _id: string; version: number }; delete?: { _id: string; version: number }; words?: string }
+  const lines = fake.asked.slice(before).flatMap(({ body }) => body as readonly Line[])
+  const told = lines.flatMap((line, at): [string, { words: string | undefined; version: number }][] => {
+    const about = line.index ?? line.delete
+    return about === undefined ? [] : [[about._id, { words: lines[at + 1]?.words, version: about.version }]]
+  })
+  return new Map(told)
+}
+
+const PLAIN: CampaignInput = {
+  ...{ name: 'Été', account_id: null, category_ids: [], accept_late: false, interaction_timeout_h: 24 },
+  ...{ message1_template_id: null, message1_params: null, message2_kind: 'none', message2_body: null },
+  ...{ message2_buttons: null, message2_template_id: null, message2_params: null, fallback_template_id: null },
+  ...{ fallback_params: null, rate_per_minute: null },
 }
 
 describe('search in Elasticsearch', () => {
@@ -157,6 +187,83 @@ describe('the index of Elasticsearch', () => {
       },
     ])
     expect(await jobs(set)).toEqual([{ name: 'search.index', status: 'done', attempts: 1, result: '{"sent":2}' }])
+  })
+
+  test('is told of each change of words of contacts, whoever makes it, by a version that rises', async () => {
+    const fake = await fakeElasticsearch()
+    const set = await rig(fake)
+    const { services } = set
+    const { newId, search } = services
+    const input = { name: 'Ada', phone: '+33612345678', bsuid: null, email: null, attributes: {}, category_ids: [] }
+    const contact = await createContact(services, SYSTEM, input)
+    const ada = `contact:${contact.id}`
+    const first = await toldOf(set, fake, async () => undefined)
+    expect([...first]).toEqual([[ada, { words: 'ada 33612345678', version: NOON }]])
+    const told = (change: () => Promise<unknown>) => toldOf(set, fake, change)
+    const update = (fields: object) => told(() => updateContact(services, SYSTEM, contact.id, fields))
+    expect([...(await update({ name: 'Zoë', email: 'Z@example.org' }))]).toEqual([
+      [ada, { words: 'zoe z example org 33612345678', version: NOON + 1 }],
+    ])
+    expect(await update({ attributes: { city: 'Lyon' } })).toEqual(new Map())
+    const line = { email: null, categories: [], attributes: {}, optIn: false }
+    const lines = [
+      { ...line, name: 'Eve', phone: '+33612345678' },
+      { ...line, name: 'Bob', phone: '+33612345679' },
+    ]
+    const batch = (name: string) =>
+      told(() =>
+        write(services, work => writeBatch(work, lines, { newId, search, mode: name === 'Bob' ? 'update' : 'skip' })),
+      )
+    const imported = await batch('Bob')
+    expect(imported.size).toBe(2)
+    expect(imported.get(ada)).toEqual({ words: 'eve z example org 33612345678', version: NOON + 3 })
+    expect(await batch('nobody')).toEqual(new Map())
+    const bob = [...imported.keys()].find(id => id !== ada)?.slice(8) ?? ''
+    const see = (identity: object) => told(() => write(services, work => mergeIdentity(services, work, identity)))
+    expect((await see({ waId: '33612345679', bsuid: 'FR.1' })).size).toBe(0)
+    expect([...(await see({ bsuid: 'FR.1', username: 'bobby' })).values()]).toMatchObject([
+      { words: 'bob 33612345679 bobby' },
+    ])
+    const stranger = await see({ bsuid: 'FR.2', name: 'Carol' })
+    expect([...stranger.values()]).toEqual([{ words: 'carol', version: NOON }])
+    // Carol is Ada, of whom nobody had said so.
+    expect(await see({ bsuid: 'FR.2', waId: '33612345678' })).toMatchObject(
+      new Map([
+        [[...stranger.keys()][0], { words: undefined }],
+        [ada, {}],
+      ]),
+    )
+    const ids = ['c1', bob, 'nobody']
+    const gone = await told(() => changeContacts(services, SYSTEM, { action: 'delete', ids }))
+    expect([...gone].map(([id, { words }]) => [id, words])).toEqual([bob, 'c1'].map(id => [`contact:${id}`, undefined]))
+    expect((await told(() => changeContacts(services, SYSTEM, { action: 'opt_out', ids: ['c2'] }))).size).toBe(0)
+    expect([...(await told(() => deleteContact(services, SYSTEM, contact.id))).keys()]).toEqual([ada])
+  })
+
+  test('is told of each name of a campaign, and of nothing else that happens to it', async () => {
+    const fake = await fakeElasticsearch()
+    const set = await rig(fake)
+    const { services } = set
+    let id = ''
+    const told = (change: (work: Work) => Promise<unknown>) => toldOf(set, fake, () => write(services, change))
+    const made = await told(async work => {
+      id = (await createCampaign(services, work, PLAIN)).id
+    })
+    const campaign = `campaign:${id}`
+    expect(made).toEqual(new Map([[campaign, { words: 'ete', version: NOON }]]))
+    set.advance(-3000)
+    expect(await told(work => updateCampaign(services, work, id, 1, { name: 'Hiver' }))).toEqual(
+      new Map([[campaign, { words: 'hiver', version: NOON + 1 }]]),
+    )
+    expect((await told(work => updateCampaign(services, work, id, 2, { rate_per_minute: 9 }))).size).toBe(0)
+    expect((await told(async work => moveTo(work, await lockCampaign(work, id), 'scheduled', 'schedule'))).size).toBe(0)
+    await write(services, async work => moveTo(work, await lockCampaign(work, id), 'draft', 'test'))
+    expect(await told(work => updateCampaign(services, work, id, 3, { name: 'Hiver 2' }))).toEqual(
+      new Map([[campaign, { words: 'hiver 2', version: NOON + 5 }]]),
+    )
+    expect([...(await told(work => deleteCampaign(services, work, id)))]).toMatchObject([
+      [campaign, { words: undefined }],
+    ])
   })
 
   test('is told again later when it refuses, and not at all before there is one', async () => {

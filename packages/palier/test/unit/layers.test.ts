@@ -19,11 +19,6 @@ const CASES: readonly { file: string; refused: readonly string[]; allowed: reado
     allowed: ['../caching.ts', '../cache-map.ts', 'kysely'],
   },
   {
-    file: 'apps/campaigns/server/caching.ts',
-    refused: ['palier/src/cache.ts', '../../../packages/palier/src/cache.ts'],
-    allowed: ['palier', './cache-map.ts'],
-  },
-  {
     file: `${source}/key.ts`,
     refused: ['./store.ts', './cache.ts', './stores/memory.ts', './index.ts', 'node:crypto', 'node:fs', 'redis', 'zod'],
     allowed: ['./errors.ts', './duration.ts', './eviction/sketch.ts'],
@@ -75,7 +70,7 @@ const CASES: readonly { file: string; refused: readonly string[]; allowed: reado
     allowed: ['./cache.ts', './stores/memory.ts', 'node:fs'],
   },
   {
-    file: 'apps/campaigns/server/cache.ts',
+    file: 'apps/campaigns/server/caching.ts',
     refused: [
       '../../../packages/palier/src/index.ts',
       '../../../packages/palier/dist/index.js',
