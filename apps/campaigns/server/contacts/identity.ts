@@ -119,12 +119,7 @@ async function reserve({ trx, engine, at }: Work, row: ContactTable, patch: Patc
 }
 
 /** The row as it is then; undefined, with nothing changed, when somebody else has got an identifier of the patch. */
-async function change(
-  search: Search,
-  work: Work,
-  row: ContactTable,
-  patch: Patch,
-): Promise<ContactTable | undefined> {
+async function change(search: Search, work: Work, row: ContactTable, patch: Patch): Promise<ContactTable | undefined> {
   const { trx, at, record, touch } = work
   const differs = Object.entries(patch).some(([name, value]) => row[name as keyof ContactTable] !== value)
   if (!differs) return row

@@ -132,7 +132,11 @@ async function storeStretch(
   return await write(
     services,
     async work => {
-      const stored = await writeBatch(work, lines, { newId: services.newId, search: services.search, mode: payload.mode })
+      const stored = await writeBatch(work, lines, {
+        newId: services.newId,
+        search: services.search,
+        mode: payload.mode,
+      })
       await storeFaults(work, id, faults, MOST_ERRORS - before.rejected)
       const ids = new Set([...before.category_ids, ...stored.categoryIds])
       const progress: ImportProgress = {

@@ -35,7 +35,8 @@ async function applyChange(
   }
   const known = waId === undefined ? undefined : await findByIdentity(work.trx, { waId })
   if (known === undefined) return undefined
-  if (known.bsuid !== null) return await changeUserId(services, work, { from: known.bsuid, to: newUserId, waId: newWaId })
+  if (known.bsuid !== null)
+    return await changeUserId(services, work, { from: known.bsuid, to: newUserId, waId: newWaId })
   // First the id is given to the contact of the old number, then the new number to the contact of that id.
   const { contact } = await mergeIdentity(services, work, { waId, bsuid: newUserId })
   if (newWaId === undefined) return contact

@@ -71,12 +71,7 @@ async function scansOf({ engine, writer }: Database, statement: Statement): Prom
  * Sorted by what they are: the best of all hits come first, and of one person, campaign or status there are few enough. An
  * index for each combination of filters would cost every write more than these save.
  */
-const SORTED = [
-  'search',
-  'keys of a person',
-  'jobs of a status',
-  'messages of all three',
-]
+const SORTED = ['search', 'keys of a person', 'jobs of a status', 'messages of all three']
 
 async function explain(database: Database, name: string, statements: readonly Statement[]): Promise<string[]> {
   const found: string[] = []

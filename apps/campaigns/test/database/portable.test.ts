@@ -249,7 +249,11 @@ describe.each(ENGINES)('on %s', engine => {
     const join = (category_id: string, contact_id: string) =>
       db.insertInto('contact_categories').values({ category_id, contact_id, created_at: 1 }).execute()
     await join('a', 'ada')
-    const [gone, nobody, again] = [await failure(join('gone', 'ada')), await failure(join('a', 'bob')), await failure(join('a', 'ada'))]
+    const [gone, nobody, again] = [
+      await failure(join('gone', 'ada')),
+      await failure(join('a', 'bob')),
+      await failure(join('a', 'ada')),
+    ]
     expect([gone, nobody, again].map(isMissingReference)).toEqual([true, true, false])
     expect([gone, nobody, again].map(error => isUniqueViolation(error))).toEqual([false, false, true])
     const moved = await failure(db.updateTable('contact_categories').set({ category_id: 'gone' }).execute())
@@ -257,7 +261,12 @@ describe.each(ENGINES)('on %s', engine => {
     const member = { category_id: 'gone', contact_id: 'ada', created_at: 1 }
     const absent = await failure(insertIfAbsent(db, engine, 'contact_categories', [member]))
     expect(isMissingReference(absent)).toBe(true)
-    const unnamed = await failure(db.insertInto('contacts').values({ ...contact, id: 'b', name: null as never }).execute())
+    const unnamed = await failure(
+      db
+        .insertInto('contacts')
+        .values({ ...contact, id: 'b', name: null as never })
+        .execute(),
+    )
     expect(isMissingReference(unnamed)).toBe(false)
   })
 })
