@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { bundled } from './support/bundled.ts'
 import { freshDirectory } from './support/fresh-directory.ts'
 
 interface Server {
@@ -17,10 +17,10 @@ const PASSENGER = `--import data:text/javascript,${encodeURIComponent(
   "import { EventEmitter } from 'node:events'; globalThis.PhusionPassenger = new EventEmitter(); process.on('SIGUSR2', () => globalThis.PhusionPassenger.emit('exit'))",
 )}`
 
-const MAIN = fileURLToPath(new URL('../server/main.ts', import.meta.url))
+const MAIN = await bundled(new URL('../server/main.ts', import.meta.url))
 
 function start(directory: string, environment: Readonly<Record<string, string>>): Server {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', MAIN], {
+  const child = spawn(process.execPath, [MAIN], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
       PATH: process.env['PATH'] ?? '',

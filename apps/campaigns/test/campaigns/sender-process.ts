@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { onTestFinished } from 'vitest'
+import { bundled } from '../support/bundled.ts'
 
 /** What a sending process is told when it begins. */
 export interface SenderSetup {
@@ -16,9 +17,8 @@ export interface SenderProcess {
 
 /** Starts one that looks for work at once; it ends with the test. */
 export async function startSender(setup: SenderSetup): Promise<SenderProcess> {
-  const worker = new URL('./sender-worker.ts', import.meta.url)
-  const execArgv = ['--conditions=source', '--import', import.meta.resolve('tsx')]
-  const child = fork(worker, [JSON.stringify(setup)], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const worker = await bundled(new URL('./sender-worker.ts', import.meta.url))
+  const child = fork(worker, [JSON.stringify(setup)], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL')

@@ -142,7 +142,7 @@ async function fill({ database }: TestApp['services']): Promise<void> {
 
 describe.each(ENGINES)('plans on %s', engine => {
   test('of every list and page use an index', async () => {
-    const app = await startApp({ engine, data: { contacts: 2000, messages: 12_000 }, cache: false, now: () => NOON })
+    const app = await startApp({ engine, data: { contacts: 1000, messages: 6000 }, cache: false, now: () => NOON })
     const { database } = app.services
     await fill(app.services)
     const found: string[] = []
@@ -175,7 +175,7 @@ describe.each(ENGINES)('plans on %s', engine => {
     let time = NOON
     const { services } = await startApp({
       engine,
-      data: { contacts: 2000, messages: 12_000 },
+      data: { contacts: 1000, messages: 6000 },
       cache: false,
       now: () => time,
     })

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { runMigrate } from '../../server/commands/migrate.ts'
 import { recountCampaigns } from '../../server/commands/recount.ts'
@@ -10,6 +9,7 @@ import { createJobs } from '../../server/jobs/queue.ts'
 import { NO_COUNTS } from '../../server/messages/counters.ts'
 import { write } from '../../server/work.ts'
 import { freshDatabase } from '../support/engines.ts'
+import { bundled } from '../support/bundled.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
 import { openServices } from './support/rig.ts'
 
@@ -19,7 +19,7 @@ interface Ended {
   readonly errors: string
 }
 
-const PROGRAM = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
+const PROGRAM = await bundled(new URL('../../server/cli.ts', import.meta.url))
 
 async function command(url: string, directory: string, ...args: string[]): Promise<Ended> {
   const environment = {
@@ -29,8 +29,7 @@ async function command(url: string, directory: string, ...args: string[]): Promi
     CACHE_DIR: `${directory}/cache`,
     CACHE_BACKEND: 'filesystem',
   }
-  const options = ['--conditions=source', '--import', import.meta.resolve('tsx'), PROGRAM, ...args]
-  const child = spawn(process.execPath, options, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, errors, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { onTestFinished } from 'vitest'
+import { bundled } from './bundled.ts'
 
 /** What a process of the application is told when it begins. */
 export interface SiteSetup {
@@ -31,9 +32,8 @@ export interface SiteProcess {
 
 /** Starts one; it ends with the test, however that ends. */
 export async function startSite(setup: SiteSetup): Promise<SiteProcess> {
-  const worker = new URL('./site-worker.ts', import.meta.url)
-  const execArgv = ['--conditions=source', '--import', import.meta.resolve('tsx')]
-  const child = fork(worker, [JSON.stringify(setup)], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const worker = await bundled(new URL('./site-worker.ts', import.meta.url))
+  const child = fork(worker, [JSON.stringify(setup)], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
   onTestFinished(() => {
     child.kill('SIGKILL')

@@ -92,8 +92,8 @@ describe('the owner of a lock in a directory', () => {
   test('is dead when it has ended and its parent has not asked how', async () => {
     const { dir, store, open } = setup()
     await store.locks.acquire('job', 'a', LONG)
-    // The shell starts a child that ends at once, and becomes a program that never asks for it.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // The shell becomes a program that never asks for its child, which ends after that: a shell might ask.
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
     ends.push(() => parent.kill('SIGKILL'))
     const [said] = (await once(parent.stdout, 'data')) as [Buffer]
     const stat = (): string[] => {

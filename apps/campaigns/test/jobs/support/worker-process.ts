@@ -1,3 +1,4 @@
+import { bundled } from '../../support/bundled.ts'
 import { fork } from 'node:child_process'
 
 /** What a worker works on until it is told to stop. */
@@ -33,9 +34,8 @@ export interface WorkerProcess {
 
 /** Whoever starts it kills it. */
 export async function startWorkerProcess(): Promise<WorkerProcess> {
-  const program = new URL('./worker-program.ts', import.meta.url)
-  const execArgv = ['--conditions=source', '--import', import.meta.resolve('tsx')]
-  const child = fork(program, { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const program = await bundled(new URL('./worker-program.ts', import.meta.url))
+  const child = fork(program, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const heard = (what: WorkerSays): Promise<void> =>
     new Promise((resolve, reject) => {
