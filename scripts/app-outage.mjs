@@ -20,11 +20,14 @@ const START_MS = 60_000
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
+/** What a request carries of its own: an API key, once there is one. */
+let credentials = {}
+
 /** Status 0: no answer at all. */
 function ask(base, path, body) {
   const startedAt = performance.now()
   const method = body === undefined ? 'GET' : 'POST'
-  const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+  const headers = { ...credentials, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
   return new Promise(resolve => {
     const done = (status, text) => resolve({ status, text, ms: performance.now() - startedAt })
     const sent = request(`${base}${path}`, { agent, method, headers, timeout: GIVE_UP_MS }, answer => {
@@ -40,13 +43,35 @@ function ask(base, path, body) {
   })
 }
 
+const PASSWORD = 'a password for a bad day'
+
+/**
+ * An API key of the administrator. Keys are read through the cache, so whoever has one goes on in an outage; sessions are
+ * an error meanwhile, because nobody may be taken for logged out.
+ */
+async function makeKey(base) {
+  const send = (path, headers, body) =>
+    fetch(base + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+  const login = await send('/api/v1/auth/login', {}, { email: 'admin@example.org', password: PASSWORD })
+  const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  const { csrf_token } = await (await send('/api/v1/auth/me', { cookie })).json()
+  const scopes = ['dashboard:read', 'contacts:write', 'cache:view']
+  const made = await send('/api/v1/api-keys', { cookie, 'x-csrf-token': csrf_token }, { name: 'visitor', scopes })
+  if (made.status !== 201) throw new Error(`no API key: ${made.status} ${await made.text()}`)
+  return (await made.json()).key
+}
+
 /** The server as `npm start` runs it, on any free port. */
 async function startApp(env) {
   const child = spawn(
     process.execPath,
     ['--unhandled-rejections=strict', join(root, 'apps/campaigns/dist/server/main.js')],
     {
-      env: { ...process.env, PORT: '0', LOG_LEVEL: 'warn', ...env },
+      env: { ...process.env, PORT: '0', LOG_LEVEL: 'error', SIMULATOR: 'off', ADMIN_PASSWORD: PASSWORD, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   )
@@ -198,7 +223,7 @@ async function through(phase, app, visitor) {
   await phase.act()
   await pause(phase.seconds * 1000)
   const { asked, added, right, problems } = visitor.take()
-  const status = await ask(app.base, '/api/v1/cache/status')
+  const status = await ask(app.base, '/api/v1/cache/health')
   const { state, backend } = status.status === 200 ? JSON.parse(status.text) : { state: 'none', backend: 'none' }
   const times = asked.map(one => one.ms).toSorted((a, b) => a - b)
   const bad = asked.filter(one => one.status !== 200)
@@ -226,7 +251,7 @@ async function through(phase, app, visitor) {
 const HEAD = ['phase', 'dashboards', 'not 200', 'p50', 'p99', 'slowest', 'contacts', 'shown at once', 'cache']
 
 async function main() {
-  await ensureReady('packages/palier', 'apps/campaigns')
+  await ensureReady('packages/palier', 'packages/http', 'packages/console', 'apps/campaigns')
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
   const dir = temporaryDirectory('palier-app-')
   const cacheDir = join(dir, 'cache')
@@ -234,9 +259,21 @@ async function main() {
   const disk = smallDisk(cacheDir)
   const redis = await redisServer()
   await redis.start()
-  const env = { DATABASE_PATH: join(dir, 'campaigns.sqlite'), CACHE_DIR: cacheDir, CACHE_BACKEND: 'auto' }
+  const env = {
+    DATABASE_PATH: join(dir, 'campaigns.sqlite'),
+    DATA_DIR: join(dir, 'data'),
+    CACHE_DIR: cacheDir,
+    CACHE_BACKEND: 'auto',
+  }
   const app = await startApp({ ...env, REDIS_URL: redis.url })
-  const exact = await startApp({ ...env, CACHE_ENABLED: 'false' })
+  const exact = await startApp({
+    ...env,
+    CACHE_ENABLED: 'false',
+    WORKER: 'false',
+    SESSIONS_REDIS: 'false',
+    RATE_LIMIT_STORAGE: 'memory',
+  })
+  credentials = { authorization: `Bearer ${await makeKey(app.base)}` }
   const visitor = createVisitor(app, exact)
   const rows = []
   const problems = []

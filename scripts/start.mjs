@@ -1,6 +1,5 @@
 // npm start: installs what is missing, builds what has changed, and becomes the application. The application is loaded
 // into this very process, so signals, output and the exit code are its own, and nothing can outlive anything.
-import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ensureInstalled } from './bootstrap.mjs'
@@ -14,9 +13,6 @@ if (built.code !== 0) {
   console.error('\nThe application did not compile; the errors are above.')
   process.exit(1)
 }
-// The page is read as files, from beside the code.
-cpSync(join(app, 'public'), join(app, 'dist', 'public'), { recursive: true })
-
 const main = join(app, 'dist', 'server', 'main.js')
 process.argv[1] = main
 await import(pathToFileURL(main).href)

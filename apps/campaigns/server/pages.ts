@@ -21,10 +21,13 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** Beside the sources, whether they run or what was compiled from them into `dist/server`. */
+const PUBLIC = new URL(import.meta.url.endsWith('.ts') ? '../public/' : '../../public/', import.meta.url)
+
 /** The page at `/`: a fixed list of files, read once. Nothing a request says ever becomes a path. */
 export const pageRoutes: FastifyPluginAsync = async app => {
   for (const [url, { file, type }] of Object.entries(FILES)) {
-    const body = readFileSync(new URL(`../public/${file}`, import.meta.url))
+    const body = readFileSync(new URL(file, PUBLIC))
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
     app.get(url, { config: { access: 'public' } }, async (request, reply) => {
       reply.header('etag', etag).header('cache-control', 'no-cache').header('content-security-policy', POLICY)

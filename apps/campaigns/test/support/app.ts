@@ -42,6 +42,8 @@ export interface TestAppOptions {
   readonly engine?: Engine
   /** A database made before, as `freshDatabase` gives it; one of its own unless said. */
   readonly url?: string
+  /** Read by lists that are not cached. */
+  readonly replicaUrl?: string
   /** For uploads, media, the cache: one of its own unless said. */
   readonly directory?: string
   readonly cache?: boolean
@@ -63,7 +65,7 @@ export async function startServices(options: TestAppOptions = {}): Promise<Compo
   const url = options.url ?? (await freshDatabase(engine))
   const warnings: string[] = []
   const services = await compose({
-    database: { url },
+    database: { url, replicaUrl: options.replicaUrl },
     dataDir: join(directory, 'data'),
     now,
     passwords: createPasswords(CHEAP),
