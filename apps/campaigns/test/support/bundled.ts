@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -44,13 +44,28 @@ const keepPlaces = {
 
 const made = new Map<string, Promise<string>>()
 
+/** Beside the sources, so that the packages are found from there. A directory for each test process. */
+const ROOM = join(APP, 'node_modules', '.cache', 'campaigns-test')
+
+function isAlive(pid: string): boolean {
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Test processes are ended without a word: what they left goes when the next one begins. */
+function tidy(): void {
+  for (const pid of readdirSync(ROOM)) if (!isAlive(pid)) rmSync(join(ROOM, pid), { recursive: true, force: true })
+}
+
 async function bundle(entry: string): Promise<string> {
-  // Beside the sources, so that the packages are found from there.
-  const modules = join(APP, 'node_modules')
-  mkdirSync(modules, { recursive: true })
-  const directory = mkdtempSync(join(modules, '.bundled-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-  const outfile = join(directory, 'program.mjs')
+  const directory = join(ROOM, String(process.pid))
+  mkdirSync(directory, { recursive: true })
+  tidy()
+  const outfile = join(directory, `${made.size}.mjs`)
   await build({
     entryPoints: [entry],
     outfile,
