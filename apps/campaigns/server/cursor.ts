@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { type RawBuilder, sql } from 'kysely'
 import { badFields } from './problem.ts'
 import { received } from './validation.ts'
 
@@ -55,4 +56,13 @@ export function cutPage<R, T>(
   const kept = rows.slice(0, limit)
   const last = kept.at(-1)
   return { items: kept.map(shape), next_cursor: rows.length > limit && last !== undefined ? next(last) : null }
+}
+
+/**
+ * The rows behind a position in a list that is sorted by a time and an id, both descending. The first half alone bounds
+ * the range on an index: row values, which would say it shorter, are read from end to end by MySQL.
+ */
+export function behind(time: string, id: string, position: Position): RawBuilder<boolean> {
+  const [at, last] = position
+  return sql<boolean>`(${sql.ref(time)} <= ${at} and (${sql.ref(time)} < ${at} or ${sql.ref(id)} < ${last}))`
 }

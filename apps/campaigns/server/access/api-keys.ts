@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { Tables } from '../database/schema.ts'
 import { badFields, notFound, Problem } from '../problem.ts'
 import { hashToken, randomToken } from '../secrets.ts'
@@ -55,13 +55,7 @@ export async function listApiKeys(db: Kysely<Tables>, cursors: Cursors, filter: 
     .limit(limit + 1)
   if (userId !== undefined) query = query.where('user_id', '=', userId)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w =>
-      w.and([
-        w('api_keys.created_at', '<=', time),
-        w.or([w('api_keys.created_at', '<', time), w('api_keys.id', '<', id)]),
-      ]),
-    )
+    query = query.where(behind('api_keys.created_at', 'api_keys.id', position))
   }
   const rows = await query.execute()
   const next = ({ created_at, id }: (typeof rows)[number]): string => cursors.write(list, [created_at, id])

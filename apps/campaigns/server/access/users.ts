@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import { forUpdate, insertIfAbsent, isUniqueViolation } from '../database/portable.ts'
 import type { Role, Tables, UserTable } from '../database/schema.ts'
 import { badFields, notFound, Problem } from '../problem.ts'
@@ -62,8 +62,7 @@ export async function listUsers(db: Kysely<Tables>, cursors: Cursors, filter: Us
   if (status !== undefined) query = query.where('status', '=', status)
   if (email !== undefined) query = query.where('email', '>=', email).where('email', '<', email + AFTER_EVERY_TEXT)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w => w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]))
+    query = query.where(behind('created_at', 'id', position))
   }
   const next = ({ created_at, id }: User): string => cursors.write(list, [created_at, id])
   return cutPage(await query.execute(), limit, next, row => row)

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { CampaignStatus, CampaignTable, Tables } from '../database/schema.ts'
 import type { Params } from '../messages/content.ts'
 import { badFields, notFound, Problem } from '../problem.ts'
@@ -104,8 +104,7 @@ export async function listCampaigns(db: Db, cursors: Cursors, filter: CampaignFi
     .limit(limit + 1)
   if (status !== undefined) query = query.where('status', '=', status)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w => w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]))
+    query = query.where(behind('created_at', 'id', position))
   }
   const after = (row: CampaignTable): string => cursors.write(list, [row.created_at, row.id])
   const page = cutPage(await query.execute(), limit, after, row => row)

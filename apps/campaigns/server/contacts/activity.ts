@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { MessageTable, Tables } from '../database/schema.ts'
 import { notFound } from '../problem.ts'
 
@@ -70,10 +70,7 @@ async function messagesBefore(
     .orderBy('messages.id', 'desc')
     .limit(limit)
   if (position !== undefined) {
-    const [at, id] = position
-    query = query.where(w =>
-      w.and([w('messages.created_at', '<=', at), w.or([w('messages.created_at', '<', at), w('messages.id', '<', id)])]),
-    )
+    query = query.where(behind('messages.created_at', 'messages.id', position))
   }
   return await query.execute()
 }
@@ -94,8 +91,7 @@ async function changesBefore(
     .orderBy('id', 'desc')
     .limit(limit)
   if (position !== undefined) {
-    const [at, id] = position
-    query = query.where(w => w.and([w('timestamp', '<=', at), w.or([w('timestamp', '<', at), w('id', '<', id)])]))
+    query = query.where(behind('timestamp', 'id', position))
   }
   const rows = await query.execute()
   return rows.map(({ id, at, action, actor }) => ({ id, at, kind: action as ActivityKind, actor, message: null }))

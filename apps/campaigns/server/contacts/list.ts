@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { Tables } from '../database/schema.ts'
 import { foldName, phonePrefix } from '../phone.ts'
 import { CONTACT_COLUMNS, type Contact, type ContactRow, withCategories } from './store.ts'
@@ -88,12 +88,7 @@ async function pageOf(
   let query = filtered(db, filter, now).limit(limit + 1)
   if (column === 'created_at') {
     query = query.orderBy('created_at', 'desc').orderBy('id', 'desc')
-    if (position !== undefined) {
-      const [time, id] = position
-      query = query.where(w =>
-        w.and([w('created_at', '<=', Number(time)), w.or([w('created_at', '<', Number(time)), w('id', '<', id)])]),
-      )
-    }
+    if (position !== undefined) query = query.where(behind('created_at', 'id', position))
   } else {
     query = query.orderBy(stored)
     // A phone is nobody else's; its index knows no second column, which would have to be sorted.

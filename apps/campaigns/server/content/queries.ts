@@ -1,5 +1,5 @@
 import { type Kysely, type SelectQueryBuilder } from 'kysely'
-import { type Cursors, cutPage, type Page as Cut } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page as Cut } from '../cursor.ts'
 import type { MediaTable, Tables } from '../database/schema.ts'
 import { mediaUrl, variantsOf } from '../media/picture.ts'
 import { notFound } from '../problem.ts'
@@ -88,13 +88,7 @@ export async function listPages(
   if (author !== undefined) query = query.where('content.author_id', '=', author)
   if (matching !== undefined) query = query.where('content.id', 'in', matching)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w =>
-      w.and([
-        w('content.created_at', '<=', time),
-        w.or([w('content.created_at', '<', time), w('content.id', '<', id)]),
-      ]),
-    )
+    query = query.where(behind('content.created_at', 'content.id', position))
   }
   const after = (row: Row): string => cursors.write(list, [row.created_at, row.id])
   return cutPage(await query.execute(), limit, after, shape)

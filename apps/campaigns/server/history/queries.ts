@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { Tables } from '../database/schema.ts'
 
 export interface HistoryEntry {
@@ -62,10 +62,7 @@ export async function listHistory(
   if (from !== undefined) query = query.where('timestamp', '>=', from)
   if (to !== undefined) query = query.where('timestamp', '<', to)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w =>
-      w.and([w('timestamp', '<=', time), w.or([w('timestamp', '<', time), w('admin_history.id', '<', id)])]),
-    )
+    query = query.where(behind('timestamp', 'admin_history.id', position))
   }
   const rows = await query.execute()
   const next = ({ timestamp, id }: (typeof rows)[number]): string => cursors.write(list, [timestamp, id])

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Actor } from '../access/actor.ts'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import { isUniqueViolation } from '../database/portable.ts'
 import type { JobStatus, JobTable, Tables } from '../database/schema.ts'
 import { notFound, Problem } from '../problem.ts'
@@ -80,8 +80,7 @@ export async function listJobs(
   if (owner !== undefined) query = query.where('created_by', '=', owner)
   const position = cursors.read(list, cursor)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w => w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]))
+    query = query.where(behind('created_at', 'id', position))
   }
   const rows = await query
     .orderBy('created_at', 'desc')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Actor } from '../access/actor.ts'
 import type { Tag } from '../cache-map.ts'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import { forUpdate } from '../database/portable.ts'
 import type { MediaTable, Tables } from '../database/schema.ts'
 import { notFound, Problem } from '../problem.ts'
@@ -116,8 +116,7 @@ export async function listMedia(
     .orderBy('id', 'desc')
     .limit(limit + 1)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w => w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]))
+    query = query.where(behind('created_at', 'id', position))
   }
   const after = (row: MediaTable): string => cursors.write('media', [row.created_at, row.id])
   return cutPage(await query.execute(), limit, after, row => row)

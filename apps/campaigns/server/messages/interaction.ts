@@ -6,6 +6,7 @@ import { lockCampaign, moveTo } from '../campaigns/lifecycle.ts'
 import type { Services } from '../services.ts'
 import type { Work } from '../work.ts'
 import { freeFormContent, readParams, recipientOf, type Rendered, templateContent } from './content.ts'
+import { NEW_MESSAGE } from './new-message.ts'
 import type { Tally } from './tally.ts'
 
 type MessageTwo = { readonly rendered: Rendered } | { readonly skipped: SkipReason }
@@ -55,35 +56,20 @@ function isWindowOpen({ window_expires_at }: Pick<ContactTable, 'window_expires_
 function rowOf(id: string, campaign: CampaignTable, contact: ContactTable, two: MessageTwo, at: number): MessageTable {
   const rendered = 'rendered' in two ? two.rendered : undefined
   return {
+    ...NEW_MESSAGE,
     id,
     direction: 'out',
     campaign_id: campaign.id,
     contact_id: contact.id,
     step: 2,
     account_id: campaign.account_id,
-    wamid: null,
     type: rendered?.content.type ?? (campaign.message2_kind === 'none' ? 'text' : campaign.message2_kind),
     status: rendered === undefined ? 'skipped' : 'queued',
-    status_rank: 0,
     params: rendered === undefined ? null : JSON.stringify(rendered.content),
     body: rendered?.body ?? null,
-    context_wamid: null,
-    error_code: null,
-    error_class: null,
     error_detail: 'skipped' in two ? two.skipped : null,
-    attempts: 0,
     next_attempt_at: rendered === undefined ? null : at,
     queued_at: at,
-    accepted_at: null,
-    sent_at: null,
-    delivered_at: null,
-    read_at: null,
-    failed_at: null,
-    interacted_at: null,
-    late_interaction_at: null,
-    pricing_category: null,
-    pricing_type: null,
-    billable: null,
     created_by: campaign.created_by,
     created_at: at,
   }

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type Cursors, cutPage, type Page } from '../cursor.ts'
+import { behind, type Cursors, cutPage, type Page } from '../cursor.ts'
 import type { MessageStatus, MessageTable, Tables } from '../database/schema.ts'
 import { notFound } from '../problem.ts'
 
@@ -67,8 +67,7 @@ export async function listMessages(
   if (campaign !== undefined) query = query.where('campaign_id', '=', campaign)
   if (contact !== undefined) query = query.where('contact_id', '=', contact)
   if (position !== undefined) {
-    const [time, id] = position as [number, string]
-    query = query.where(w => w.and([w('created_at', '<=', time), w.or([w('created_at', '<', time), w('id', '<', id)])]))
+    query = query.where(behind('created_at', 'id', position))
   }
   const after = (row: Message): string => cursors.write(list, [row.created_at, row.id])
   return cutPage<Message, Message>(await query.execute(), limit, after, row => row)

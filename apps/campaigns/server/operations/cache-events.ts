@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { cutPage } from '../cursor.ts'
+import { behind, cutPage } from '../cursor.ts'
 import { listReader } from '../own-writes.ts'
 import type { Services } from '../services.ts'
 
@@ -59,8 +59,7 @@ export const cacheEventRoutes: FastifyPluginAsyncTypebox<{ services: Services }>
       .orderBy('id', 'desc')
       .limit(limit + 1)
     if (position !== undefined) {
-      const [at, id] = position as [number, string]
-      rows = rows.where(w => w.and([w('at', '<=', at), w.or([w('at', '<', at), w('id', '<', id)])]))
+      rows = rows.where(behind('at', 'id', position))
     }
     const page = cutPage(
       await rows.execute(),

@@ -1,11 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { startRedis } from '../../../../packages/palier/test/support/redis-server.ts'
 import { createJobs } from '../../server/jobs/queue.ts'
 import { createTicks } from '../../server/jobs/ticks.ts'
 import type { Services } from '../../server/services.ts'
 import { ENGINES, freshDatabase } from '../support/engines.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
 import { handler } from './support/handlers.ts'
-import { startRedis } from './support/redis.ts'
 import { openServices, type RigOptions, startRig } from './support/rig.ts'
 
 const MINUTE = 60_000
@@ -21,6 +21,13 @@ async function added({ database }: Services): Promise<string[]> {
   return rows.map(row => String(row.dedupe_key))
 }
 
+/** Of the calling test alone, and gone with it. */
+async function redisUrl(): Promise<string> {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  return redis.url
+}
+
 describe.each(['memory', 'filesystem', 'redis', 'none'] as const)('five processes with the cache in %s', backend => {
   test.each(backend === 'memory' ? ENGINES : (['sqlite'] as const))(
     'tick each occurrence once, on %s',
@@ -31,7 +38,7 @@ describe.each(['memory', 'filesystem', 'redis', 'none'] as const)('five processe
         directory: freshDirectory(),
         backend: backend === 'none' ? 'memory' : backend,
         cache: backend !== 'none',
-        ...(backend === 'redis' ? { redisUrl: await startRedis() } : {}),
+        ...(backend === 'redis' ? { redisUrl: await redisUrl() } : {}),
       }
       const processes: Services[] = []
       for (let n = 0; n < 5; n++) {

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { expect } from 'vitest'
+import { NEW_MESSAGE } from '../../server/messages/new-message.ts'
 import type { CampaignTable, ContactTable, MessageTable } from '../../server/database/schema.ts'
 import { COUNTERS, recountMessages } from '../../server/messages/counters.ts'
 import { createTally } from '../../server/messages/tally.ts'
@@ -125,36 +126,13 @@ export function reply(index: number, at: number, more: Partial<Extract<Notice, {
 }
 
 const EMPTY: MessageTable = {
+  ...NEW_MESSAGE,
   id: '',
   direction: 'out',
-  campaign_id: null,
-  contact_id: null,
-  step: null,
-  account_id: null,
-  wamid: null,
   type: 'template',
   status: 'queued',
-  status_rank: 0,
   params: '{}',
-  body: null,
-  context_wamid: null,
-  error_code: null,
-  error_class: null,
-  error_detail: null,
   attempts: 1,
-  next_attempt_at: null,
-  queued_at: null,
-  accepted_at: null,
-  sent_at: null,
-  delivered_at: null,
-  read_at: null,
-  failed_at: null,
-  interacted_at: null,
-  late_interaction_at: null,
-  pricing_category: null,
-  pricing_type: null,
-  billable: null,
-  created_by: null,
   created_at: 0,
 }
 

@@ -1,0 +1,31 @@
+import type { MessageTable } from '../database/schema.ts'
+
+/** What a message has before anything has become of it; its maker says the rest. */
+export const NEW_MESSAGE = {
+  campaign_id: null,
+  contact_id: null,
+  step: null,
+  account_id: null,
+  wamid: null,
+  status_rank: 0,
+  params: null,
+  body: null,
+  context_wamid: null,
+  error_code: null,
+  error_class: null,
+  error_detail: null,
+  attempts: 0,
+  next_attempt_at: null,
+  queued_at: null,
+  accepted_at: null,
+  sent_at: null,
+  delivered_at: null,
+  read_at: null,
+  failed_at: null,
+  interacted_at: null,
+  late_interaction_at: null,
+  pricing_category: null,
+  pricing_type: null,
+  billable: null,
+  created_by: null,
+} as const satisfies Partial<MessageTable>
