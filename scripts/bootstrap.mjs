@@ -197,3 +197,20 @@ export async function ensureFaultTools() {
     `The fault tests need ${packages.join(', ')}. Install them: sudo apt-get install ${packages.join(' ')}, or as your distribution names them.`,
   )
 }
+
+/** Names that Chromium goes by, on the PATH or where macOS keeps it. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+const MAC_BROWSER = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'
+
+/** Finds Chromium, or installs it where that takes no question; otherwise says what to install. */
+export async function ensureBrowser() {
+  const found = () => process.env.CHROMIUM !== undefined || BROWSERS.some(onPath) || existsSync(MAC_BROWSER)
+  if (found()) return
+  if (canUseApt()) {
+    console.log('Installing the browser that the tests drive (apt-get install chromium).')
+    if ((await aptInstall(['chromium', 'fonts-dejavu-core'])) && found()) return
+  }
+  stop(
+    'The tests drive a real Chromium, and there is none on the PATH. Install it: sudo apt-get install chromium, dnf install chromium, brew install --cask chromium; or say where it is: CHROMIUM=/path/to/chromium npm test.',
+  )
+}

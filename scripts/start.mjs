@@ -3,13 +3,14 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ensureInstalled } from './bootstrap.mjs'
+import { buildPages } from './build-pages.mjs'
 import { root, run, tool } from './run.mjs'
 
 const app = join(root, 'apps', 'campaigns')
 
 await ensureInstalled()
 const built = await run(tool('tsc'), ['-b', join('packages', 'palier'), join('apps', 'campaigns')])
-if (built.code !== 0) {
+if (built.code !== 0 || !(await buildPages())) {
   console.error('\nThe application did not compile; the errors are above.')
   process.exit(1)
 }

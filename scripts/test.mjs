@@ -3,7 +3,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensureDatabaseServers, ensureFaultTools, ensureInstalled, ensureRedisServer } from './bootstrap.mjs'
+import {
+  ensureBrowser,
+  ensureDatabaseServers,
+  ensureFaultTools,
+  ensureInstalled,
+  ensureRedisServer,
+} from './bootstrap.mjs'
+import { buildPages } from './build-pages.mjs'
 import { check, step } from './check.mjs'
 import { run, tool } from './run.mjs'
 
@@ -54,6 +61,11 @@ await ensureInstalled()
 await ensureRedisServer()
 await ensureDatabaseServers()
 await ensureFaultTools()
+await ensureBrowser()
+if (!(await step('pages', buildPages))) {
+  console.log('\n0 passed, 1 failed')
+  process.exit(1)
+}
 const checks = extra.length === 0 ? await check() : { passed: 0, failed: 0 }
 const tests = await runTests(extra)
 const passed = checks.passed + tests.passed

@@ -5,12 +5,12 @@ import { guard } from './access/guard.ts'
 import { sessions } from './access/sessions.ts'
 import { harden, watchRequests } from './operations/hardening.ts'
 import { describeApi } from './operations/openapi.ts'
-import { pageRoutes } from './pages.ts'
 import { installProblems } from './problem.ts'
 import { registerRoutes } from './routes.ts'
 import { compileSerializer } from './serialization.ts'
 import type { Services } from './services.ts'
 import { compileValidator } from './validation.ts'
+import { webRoutes } from './web.ts'
 
 export interface AppOptions {
   /** Believe `X-Forwarded-*`: only behind a proxy that sets them. */
@@ -53,6 +53,12 @@ export async function buildApp(
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('server-timing', `total;dur=${reply.elapsedTime.toFixed(2)}`)
+    // As of when an answer is true. What was read is as old as the question, what was written is true from now on; a cached
+    // read says it by itself.
+    if (!reply.hasHeader('x-stamp') && reply.statusCode < 300) {
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      reply.header('x-stamp', Math.floor(isRead ? Date.now() - reply.elapsedTime : Date.now()))
+    }
     // The copy in the server is the one that writes delete from; a browser's own would outlive them.
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-store')
   })
@@ -62,6 +68,6 @@ export async function buildApp(
   await app.register(sessions, { services })
   await app.register(guard, { services })
   await registerRoutes(app, services)
-  await app.register(pageRoutes)
+  await app.register(webRoutes)
   return app
 }

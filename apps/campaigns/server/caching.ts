@@ -33,7 +33,8 @@ export interface Caching {
   close(): Promise<void>
 }
 
-export interface CachingOptions extends Pick<CacheOptions, 'backend' | 'detectBudget' | 'dir' | 'enabled'> {
+export interface CachingOptions
+  extends Pick<CacheOptions, 'backend' | 'detectBudget' | 'dir' | 'enabled' | 'redisUrl'> {
   /** The database whose answers are kept: part of the namespace, so that a new database never sees an old one's. */
   readonly databaseId: string
   /** Milliseconds in which deletions of pace `soon` are put together; 2 s unless said. */

@@ -106,7 +106,7 @@ export async function askForReset(services: Services, email: string, from: From)
       .values({ token_hash: hashToken(token), user_id: user.id, ...times })
       .execute()
     // Behind the #, which browsers keep to themselves: no log and no referrer has it.
-    await sendMail(services, work, resetLetter(user, `${siteUrl}/reset-password#token=${token}`))
+    await sendMail(services, work, resetLetter(user, `${siteUrl}/app/reset#token=${token}`))
     await work.record({ action: 'password_forgotten', entity: 'user', id: user.id })
   }
   await write(services, ask, { actor: { ...NOBODY, ...from } })

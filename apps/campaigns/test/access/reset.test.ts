@@ -43,7 +43,7 @@ describe('a lost password', () => {
     const token = await tokenFor(site, visitor.email.toUpperCase())
     const [letter] = await waiting(services)
     expect(letter).toMatchObject({ to: visitor.email, subject: 'Your new password' })
-    expect(letter?.body).toContain(`http://campaigns.example.org/reset-password#token=${token}`)
+    expect(letter?.body).toContain(`http://campaigns.example.org/app/reset#token=${token}`)
     const tables = [
       await services.database.writer.selectFrom('password_resets').selectAll().execute(),
       await services.database.writer.selectFrom('emails').selectAll().execute(),

@@ -1,0 +1,4 @@
+import type { ReactNode } from 'react'
+
+export function NewCampaign(): ReactNode { return null }
+export function EditCampaign(): ReactNode { return null }

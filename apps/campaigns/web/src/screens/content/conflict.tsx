@@ -1,0 +1,52 @@
+import { Banner, Button, Dialog, useWords } from '@palier/design'
+import { type ReactNode, useState } from 'react'
+import type { Page } from '../../data/content.ts'
+import { DiffView } from './diff-view.tsx'
+import type { EditingState } from './use-editing.ts'
+import { editorWords } from './words.ts'
+
+/** Two people saved: says who, shows both texts, and lets the person decide. Nothing is decided for them. */
+export function Conflict({
+  newest,
+  editing,
+  onKeepMine,
+}: {
+  readonly newest: Page
+  readonly editing: EditingState
+  readonly onKeepMine: () => void
+}): ReactNode {
+  const t = useWords(editorWords)
+  const [comparing, setComparing] = useState(false)
+  const name = t('somebody')
+  return (
+    <Banner
+      tone="degraded"
+      title={t('conflict', { version: newest.version, name })}
+      actions={
+        <div className="row">
+          <Button size="small" onClick={() => setComparing(true)}>
+            {t('compare')}
+          </Button>
+          <Button size="small" busy={editing.save.isPending} onClick={onKeepMine}>
+            {t('keepMine')}
+          </Button>
+          <Button size="small" onClick={() => editing.take(newest)}>
+            {t('takeTheirs')}
+          </Button>
+        </div>
+      }
+    >
+      <p>{t('conflictText', { base: editing.base?.version ?? 0 })}</p>
+      {comparing && (
+        <Dialog
+          title={t('compareTitle', { version: newest.version })}
+          shape="wide"
+          onClose={() => setComparing(false)}
+        >
+          {newest.title !== editing.draft.title && <DiffView before={newest.title} after={editing.draft.title} />}
+          <DiffView before={newest.body} after={editing.draft.body} />
+        </Dialog>
+      )}
+    </Banner>
+  )
+}

@@ -1,0 +1,25 @@
+import { type ReactNode, useEffect } from 'react'
+
+/** The one heading of a screen, also the title of the tab, with what can be done there. */
+export function PageHead({
+  title,
+  lead,
+  children,
+}: {
+  readonly title: string
+  readonly lead?: ReactNode
+  readonly children?: ReactNode
+}): ReactNode {
+  useEffect(() => {
+    document.title = `${title} · Campaigns`
+  }, [title])
+  return (
+    <div className="page-head">
+      <div>
+        <h1>{title}</h1>
+        {lead !== undefined && <p>{lead}</p>}
+      </div>
+      {children}
+    </div>
+  )
+}
