@@ -29,6 +29,11 @@ const root = createRootRouteWithContext<RouterContext>()({
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
+function textsOf<K extends string>(search: Readonly<Record<string, unknown>>, ...names: readonly K[]): { [N in K]?: string } {
+  const entries = names.map(name => [name, textOf(search[name])] as const).filter(([, text]) => text !== undefined)
+  return Object.fromEntries(entries) as { [N in K]?: string }
+}
+
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
@@ -124,8 +129,10 @@ const campaign = createRoute({
   getParentRoute: () => shell,
   path: '/campaigns/$id',
   component: lazyRouteComponent(() => import('./screens/campaigns/campaign.tsx'), 'CampaignPage'),
-  validateSearch: (search): { tab?: 'recipients' | 'report' } =>
-    search['tab'] === 'recipients' || search['tab'] === 'report' ? { tab: search['tab'] } : {},
+  validateSearch: (search): { tab?: 'recipients' | 'report'; status?: string } => ({
+    ...textsOf(search, 'status'),
+    ...((search['tab'] === 'recipients' || search['tab'] === 'report') && { tab: search['tab'] }),
+  }),
 })
 const campaignEdit = createRoute({
   getParentRoute: () => shell,
@@ -136,10 +143,7 @@ const messages = createRoute({
   getParentRoute: () => shell,
   path: '/messages',
   component: lazyRouteComponent(() => import('./screens/messages/messages.tsx'), 'Messages'),
-  validateSearch: (search): { status?: string; direction?: string } => {
-    const [status, direction] = [textOf(search['status']), textOf(search['direction'])]
-    return { ...(status !== undefined && { status }), ...(direction !== undefined && { direction }) }
-  },
+  validateSearch: search => textsOf(search, 'status', 'direction', 'campaign', 'contact', 'open'),
 })
 const content = createRoute({
   getParentRoute: () => shell,

@@ -1,6 +1,8 @@
 import { Banner, Button, Dialog, useWords } from '@palier/design'
+import { useInfiniteQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
-import type { Page } from '../../data/content.ts'
+import { type Page, revisionsQuery } from '../../data/content.ts'
+import { useClient } from '../../data/context.tsx'
 import { DiffView } from './diff-view.tsx'
 import type { EditingState } from './use-editing.ts'
 import { editorWords } from './words.ts'
@@ -17,7 +19,9 @@ export function Conflict({
 }): ReactNode {
   const t = useWords(editorWords)
   const [comparing, setComparing] = useState(false)
-  const name = t('somebody')
+  const { data } = useInfiniteQuery(revisionsQuery(useClient(), newest.id))
+  const revisions = data?.pages.flatMap(part => part.value.items) ?? []
+  const name = revisions.find(one => one.version === newest.version)?.author_name ?? t('somebody')
   return (
     <Banner
       tone="degraded"

@@ -20,7 +20,8 @@ export interface PreviewOptions {
 
 function propsOf({ tag, attrs }: Token): Record<string, unknown> {
   const props: Record<string, unknown> = {}
-  for (const [name, value] of attrs ?? []) {
+  for (const [name, given] of attrs ?? []) {
+    const value = String(given)
     if (name === 'style') {
       const align = ALIGNED.exec(value)?.[1]
       if (align !== undefined) props['style'] = { textAlign: align }
@@ -45,7 +46,7 @@ function leafOf(token: Token, key: number, options: PreviewOptions): ReactNode {
   if (type === 'code_inline') return createElement('code', { key }, content)
   if (type === 'fence' || type === 'code_block') return createElement('pre', { key }, createElement('code', null, content))
   if (type === 'image') {
-    const src = token.attrGet('src') ?? ''
+    const src = String(token.attrGet('src') ?? '')
     const title = token.attrGet('title')
     if (ELSEWHERE.test(src)) return createElement(Fragment, { key }, options.foreignPicture(content, src))
     return createElement('img', { key, src, alt: content, loading: 'lazy', ...(title !== null && { title }) })

@@ -1,0 +1,11 @@
+import { useQuery } from '@tanstack/react-query'
+import { dashboardQuery } from '../screens/dashboard/queries.ts'
+import { useClient, usePending } from './context.tsx'
+import { totalDelta } from './pending.ts'
+
+/** How many contacts there are, what this person has just done included; undefined until it is known. */
+export function useContactTotal(): number | undefined {
+  const pending = usePending()
+  const { data } = useQuery(dashboardQuery(useClient()))
+  return data === undefined ? undefined : data.value.contacts.total + totalDelta(pending, data.asked)
+}
