@@ -83,6 +83,7 @@ export default defineConfig({
       faults(),
       project('http', 'packages/http/test/**/*.test.ts', 60_000),
       project('console', 'packages/console/test/**/*.test.ts', 60_000),
+      project('design', 'packages/design/test/**/*.test.ts', 10_000),
       project('examples', 'examples/test/**/*.test.ts', 60_000),
       campaigns(),
       browser(),

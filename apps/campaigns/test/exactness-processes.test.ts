@@ -14,7 +14,7 @@ import { type SiteProcess, startSite } from './support/site-process.ts'
  * settled, everything that is cached is read from every process, twice, and must equal the same answer of an
  * application that has no cache, on the same database.
  */
-const ROUNDS = 3
+const ROUNDS = 2
 /** EXACTNESS_TIMES=10 makes it ten times as many, by hand. */
 const WRITES = 350 * Number(process.env['EXACTNESS_TIMES'] ?? 1)
 const SECRET = 'the app secret of the account in this test'

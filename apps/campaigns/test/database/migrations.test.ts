@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MIGRATION_NAMES, migrate, pendingMigrations } from '../../server/database/migrate.ts'
 import { openDatabase } from '../../server/database/open.ts'
 import { digest } from '../../server/generator/digest.ts'
 import { writeDataSet } from '../../server/generator/write.ts'
 import { NOON } from '../support/app.ts'
+import { bundled } from '../support/bundled.ts'
 import { ENGINES, freshDatabase } from '../support/engines.ts'
 import { introspect } from '../support/introspect.ts'
 
@@ -18,7 +19,7 @@ async function open(engine: (typeof ENGINES)[number]) {
   return { url, database, db: database.writer }
 }
 
-const OPEN = pathToFileURL(fileURLToPath(new URL('../../server/database/open.ts', import.meta.url))).href
+const OPEN = pathToFileURL(await bundled(new URL('../../server/database/open.ts', import.meta.url))).href
 
 /** Opens the database in a process of its own, as a server does when it starts; returns the identity it found. */
 async function openElsewhere(url: string): Promise<{ code: unknown; said: string }> {
@@ -26,8 +27,7 @@ async function openElsewhere(url: string): Promise<{ code: unknown; said: string
     const database = await openDatabase({ url: ${JSON.stringify(url)} })
     console.log(database.id)
     await database.close()`
-  const args = ['--conditions=source', '--import', 'tsx', '--input-type=module', '-e', script]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close')
   const [said, trouble] = await Promise.all([text(child.stdout), text(child.stderr)])
   const [code] = await ended

@@ -10,7 +10,6 @@ import {
   readFileSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -18,6 +17,7 @@ import { setTimeout } from 'node:timers/promises'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
+import { freePort } from '../../../../packages/palier/test/support/ports.ts'
 import { openDatabase } from '../../server/database/open.ts'
 
 /**
@@ -77,15 +77,6 @@ function findProgram(name: string): string {
   const found = directories.map(directory => join(directory, name)).find(isRunnable)
   if (found === undefined) throw new Error(`expected ${name} to be installed (Debian: postgresql, mariadb-server)`)
   return found
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  await new Promise(done => server.close(done))
-  if (address === null || typeof address === 'string') throw new Error('expected a port')
-  return address.port
 }
 
 interface Place {

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { run, type Terminal } from '../../src/cli/run.ts'
 import { type Cache, type CacheOptions, createCache } from '../../src/index.ts'
 import { palier, palierProcess, reportOf } from '../support/cli.ts'
-import { freePort, type RedisServer, startRedis, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { type RedisServer, startRedis, until } from '../support/redis-server.ts'
 
 let redis: RedisServer
 let cwd: string

@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createCache, fileStore } from '../../src/index.ts'
 import { encodeRecord } from '../../src/record.ts'
 import { palier, palierProcess, reportOf } from '../support/cli.ts'
-import { freePort, type RedisServer, startRedis, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { type RedisServer, startRedis, until } from '../support/redis-server.ts'
 
 let cwd: string
 

@@ -7,7 +7,8 @@ import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Cache, type CacheOptions, createCache } from '../../src/index.ts'
-import { freePort, startRedis } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { startRedis } from '../support/redis-server.ts'
 
 let home: string
 const caches: Cache[] = []

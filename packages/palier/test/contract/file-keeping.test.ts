@@ -19,7 +19,7 @@ let clock: ManualClock
 let opened: SharedStore[]
 
 beforeEach(() => {
-  const fresh = freshDir()
+  const fresh = freshDir('disk')
   dir = fresh.dir
   removeAll = fresh.remove
   clock = manualClock()

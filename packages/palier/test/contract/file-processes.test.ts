@@ -25,7 +25,7 @@ let removeAll: () => void
 let workers: Worker[]
 
 beforeEach(() => {
-  const fresh = freshDir()
+  const fresh = freshDir('disk')
   dir = join(fresh.dir, 'cache')
   scratch = join(fresh.dir, 'scratch')
   mkdirSync(scratch)

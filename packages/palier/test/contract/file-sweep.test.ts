@@ -16,7 +16,7 @@ let clock: ManualClock
 let opened: Watched[]
 
 beforeEach(() => {
-  const fresh = freshDir()
+  const fresh = freshDir('disk')
   dir = fresh.dir
   removeAll = fresh.remove
   clock = manualClock()

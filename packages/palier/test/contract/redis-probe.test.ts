@@ -2,15 +2,8 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { probeRedis } from '../../src/stores/redis/probe.ts'
-import {
-  CLIENT_KINDS,
-  freePort,
-  lend,
-  lendCluster,
-  type RedisServer,
-  startCluster,
-  startRedis,
-} from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { CLIENT_KINDS, lend, lendCluster, type RedisServer, startCluster, startRedis } from '../support/redis-server.ts'
 
 let server: RedisServer
 beforeAll(async () => {

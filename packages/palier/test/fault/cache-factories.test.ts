@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Cache, CacheOptions } from '../../src/index.ts'
 import { faultRoom, NEVER, onRedis, timed } from '../support/fault-room.ts'
-import { freePort, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { until } from '../support/redis-server.ts'
 
 const room = faultRoom()
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { runScript } from '../support/netns.ts'
 import { allUp, faultRoom, measured, NEVER, onRedis, percentile, sharedTier, timed } from '../support/fault-room.ts'
-import { freePort, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { until } from '../support/redis-server.ts'
 
 const room = faultRoom()
 

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/index.ts'
 import { allUp, allWell, faultRoom, measured, NEVER, onRedis, sharedTier, timed } from '../support/fault-room.ts'
-import { freePort, type RedisServer, type RedisServerOptions, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { type RedisServer, type RedisServerOptions, until } from '../support/redis-server.ts'
 
 const room = faultRoom()
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Bus } from '../../src/bus.ts'
 import { redisStore } from '../../src/stores/redis/store.ts'
+import { freePort } from '../support/ports.ts'
 import {
   CLIENT_KINDS,
-  freePort,
   lend,
   lendCluster,
   type RedisServer,

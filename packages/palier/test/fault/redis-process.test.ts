@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { compiled } from '../support/compiled.ts'
 import { OWN_CLIENTS } from '../support/redis-owned.ts'
 import { startProxy } from '../support/proxy.ts'
-import { freePort, startCluster, startRedis, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { startCluster, startRedis, until } from '../support/redis-server.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {

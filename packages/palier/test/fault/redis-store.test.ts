@@ -2,7 +2,8 @@ import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { encodeRecord } from '../../src/record.ts'
 import { type RedisEvent, type RedisStoreOptions, redisStore } from '../../src/stores/redis/store.ts'
-import { answers, CLIENT_KINDS, freePort, lend, type RedisServer, startRedis, until } from '../support/redis-server.ts'
+import { freePort } from '../support/ports.ts'
+import { answers, CLIENT_KINDS, lend, type RedisServer, startRedis, until } from '../support/redis-server.ts'
 
 const recordOf = (key: string, payload = 'x'): Buffer =>
   encodeRecord(

@@ -9,9 +9,13 @@ import { type FileEvent, type FileStoreOptions, fileStore } from '../../src/stor
 import type { SharedStore } from '../../src/store.ts'
 import { compiled } from './compiled.ts'
 
-/** A fresh directory under the system's temporary one, and what removes it. */
-export function freshDir(): { readonly dir: string; remove(): void } {
-  const dir = mkdtempSync(join(tmpdir(), 'palier-file-'))
+/**
+ * A fresh directory under the temporary one, and what removes it. The temporary one may be in memory, where a directory
+ * has no blocks: for what is measured in blocks it has to be on a disk.
+ */
+export function freshDir(place: 'anywhere' | 'disk' = 'anywhere'): { readonly dir: string; remove(): void } {
+  const parent = place === 'disk' ? (process.env['DISK_TMPDIR'] ?? tmpdir()) : tmpdir()
+  const dir = mkdtempSync(join(parent, 'palier-file-'))
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
 

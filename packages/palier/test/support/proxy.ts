@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { freePort } from './ports.ts'
 
 /*
  * A TCP proxy on a free loopback port, for faults of the path and not of the server.
@@ -34,6 +35,8 @@ interface Pair {
 }
 
 export async function startProxy(options: { readonly port: number }): Promise<Proxy> {
+  // Ours also while it refuses.
+  const port = await freePort()
   const pairs = new Set<Pair>()
   let target = options.port
   let mode: ProxyMode = 'pass'
@@ -72,14 +75,11 @@ export async function startProxy(options: { readonly port: number }): Promise<Pr
     }
   }
 
-  async function listen(port: number): Promise<number> {
+  async function listen(): Promise<void> {
     const next = createServer(accept)
     next.listen(port, '127.0.0.1')
     await once(next, 'listening')
     server = next
-    const address = next.address()
-    if (address === null || typeof address === 'string') throw new Error('no port was given')
-    return address.port
   }
 
   function reset(): void {
@@ -97,7 +97,7 @@ export async function startProxy(options: { readonly port: number }): Promise<Pr
     await closed
   }
 
-  const port = await listen(0)
+  await listen()
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
@@ -108,7 +108,7 @@ export async function startProxy(options: { readonly port: number }): Promise<Pr
       if (next === 'half-open') for (const pair of pairs) pair.isDead = true
       if (next !== 'blackhole') for (const pair of pairs) for (const release of pair.held.splice(0)) release()
       if (next === 'refuse') await stopListening()
-      else if (server === undefined) await listen(port)
+      else if (server === undefined) await listen()
     },
     retarget(next) {
       target = next

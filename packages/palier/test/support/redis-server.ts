@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createClientPool, createCluster } from 'redis'
 import type { SharedStore } from '../../src/store.ts'
 import type { RedisClientLike } from '../../src/stores/redis/store.ts'
+import { freePort, freePorts } from './ports.ts'
 
 /*
  * Real redis-server processes for tests, each on a free loopback port with its own temporary directory and no
@@ -51,24 +52,6 @@ export interface RedisCluster {
 }
 
 const START_BUDGET = 15_000
-
-/** Different ports that were free a moment ago. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(server => once(server, 'listening')))
-  const ports = servers.map(server => server.address())
-  await Promise.all(servers.map(server => once(server.close(), 'close')))
-  return ports.map(address => {
-    if (address === null || typeof address === 'string') throw new Error('no port was given')
-    return address.port
-  })
-}
-
-/** A port that was free a moment ago; below the range of outgoing connections nothing else of ours listens. */
-export async function freePort(): Promise<number> {
-  const [port = 0] = await freePorts(1)
-  return port
-}
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCache } from '../../src/index.ts'
 import { startProxy } from './proxy.ts'
-import { freePort, startRedis, until } from './redis-server.ts'
+import { freePort } from './ports.ts'
+import { startRedis, until } from './redis-server.ts'
 
 /*
  * A process in which any rejection that nobody handles is the end (`--unhandled-rejections=strict`), with a cache nobody listens

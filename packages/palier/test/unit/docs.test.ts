@@ -11,7 +11,7 @@ const scratch = join(here, '../.cache/docs')
 const PAGES = [
   ...['README.md', 'packages/palier/README.md', 'packages/http/README.md', 'packages/console/README.md'],
   ...['docs/guide.md', 'docs/locks-and-limits.md', 'docs/http.md', 'docs/sessions.md', 'docs/management.md'],
-  'docs/monitoring.md',
+  ...['docs/monitoring.md', 'docs/setup.md'],
 ]
 
 /** What the pages take for granted: the reader's own functions. */
