@@ -72,6 +72,7 @@ app.post('/logout', (request, response, next) => {
   request.session.destroy(error => (error === undefined || error === null ? response.sendStatus(204) : next(error)))
 })
 
+// Its pages are at /ops/, and the API behind them at /ops/api/cache.
 app.use('/ops', expressConsole(createConsole(cache, { monitor })))
 
 serve(createServer(app), [monitor, cache, sessions])

@@ -100,6 +100,26 @@ describe.each(['express', 'fastify', 'hono', 'node'])('the example for %s', name
     expect((await fetch(`${example.url}/products`)).headers.get('x-cache')).toBe('MISS')
   })
 
+  test('has the pages of its console beside the API, and lets a browser in by the token', async () => {
+    const moved = await fetch(`${example.url}/ops`, { redirect: 'manual' })
+    expect([moved.status, moved.headers.get('location')]).toEqual([308, './ops/'])
+    const shell = await fetch(`${example.url}/ops/`)
+    // 501 where nobody has built them.
+    expect([200, 501]).toContain(shell.status)
+    expect(shell.headers.get('content-security-policy')).toContain("require-trusted-types-for 'script'")
+    const token = readFileSync(example.tokenFile, 'utf8').trim()
+    const session = await post(`${example.url}/ops/api/session`, { token })
+    const cookie = session.headers.getSetCookie()[0] ?? ''
+    expect(cookie).toMatch(/; Path=\/ops; .*HttpOnly; SameSite=Strict$/)
+    const headers = { cookie: cookie.split(';')[0] ?? '' }
+    const bootstrap = await fetch(`${example.url}/ops/api/cache/bootstrap`, { headers })
+    expect(await bootstrap.json()).toMatchObject({ role: 'admin', features: { monitor: true, signOut: true } })
+    const change = { ...headers, 'x-palier-token': bootstrap.headers.get('x-palier-token') ?? '' }
+    const clear = `${example.url}/ops/api/cache/invalidate/page`
+    expect((await post(clear, {}, change)).status).toBe(403)
+    expect((await post(clear, {}, { ...change, origin: example.url })).status).toBe(200)
+  })
+
   if (name !== 'node')
     test('keeps a page for each user', async () => {
       const as = async (user: string): Promise<Record<string, string>> => {

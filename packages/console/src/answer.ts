@@ -29,6 +29,7 @@ export type ProblemCode =
   | 'busy'
   | 'not-restored'
   | 'not-set-up'
+  | 'not-built'
   | 'internal'
 
 export interface Problem {
@@ -56,15 +57,6 @@ const TITLES: Readonly<Record<number, string>> = {
   501: 'Not Implemented',
   503: 'Service Unavailable',
 }
-
-/** On every answer, whatever it says. */
-const SAFE = {
-  'Cache-Control': 'no-store',
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'X-Robots-Tag': 'noindex',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-} as const
 
 export function problem(
   status: number,
@@ -106,7 +98,7 @@ export function problemResponse({ status, code, detail, headers, more, id = newI
   const body = { type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail, id, ...more }
   return new Response(JSON.stringify(body), {
     status,
-    headers: { ...SAFE, 'Content-Type': 'application/problem+json', ...headers },
+    headers: { 'Content-Type': 'application/problem+json', ...headers },
   })
 }
 
@@ -118,6 +110,6 @@ export function givenResponse(
   const isText = type !== undefined && typeof body === 'string'
   return new Response(body === undefined ? null : isText ? body : JSON.stringify(body), {
     status,
-    headers: { ...SAFE, ...kind, ...headers },
+    headers: { ...kind, ...headers },
   })
 }

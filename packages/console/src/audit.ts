@@ -34,6 +34,8 @@ export interface Audit {
   record(entry: AuditEntry): Promise<void>
   /** Rejects with PALIER_STORE_* when the backend cannot answer, with PALIER_BAD_OPTION for an `after` that is none. */
   read(after: string | undefined): Promise<AuditPage>
+  /** How many entries there are, and for how many milliseconds each is kept. Rejects as `read` does. */
+  kept(): Promise<{ readonly entries: number; readonly keep: number }>
 }
 
 export interface AuditOptions {
@@ -121,5 +123,11 @@ export function createAudit(cache: Pick<Cache, 'documents'>, { log, tell }: Audi
       }
     },
     read,
+    async kept() {
+      const last = await newest()
+      const full = Math.min(last, PAGES) - 1
+      const entries = full * PER_PAGE + ((await pages.read(String(last)))?.value.length ?? 0)
+      return { entries, keep: KEPT }
+    },
   }
 }

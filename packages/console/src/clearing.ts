@@ -1,6 +1,7 @@
-import { badOption, type ClearTarget, type Cleared } from 'palier'
+import { badOption, type ClearTarget, type Cleared, type KeyName } from 'palier'
 import { type Answer, problem } from './answer.ts'
-import { onlyFields, textOf } from './input.ts'
+import type { ClearedAnswer, PreviewAnswer, UndoAnswer } from './api.ts'
+import { isFields, onlyFields, optionalText, textOf } from './input.ts'
 import type { Room } from './room.ts'
 import type { Call, Route } from './router.ts'
 import { described, keyOptions, patternTarget, targetOf } from './target.ts'
@@ -22,7 +23,25 @@ function clearedAnswer(cleared: Cleared, counted: Counted): Answer {
     const detail = 'the backend refused to clear, and nothing waits to be tried again'
     return { problem: { status: 503, code: 'PALIER_STORE_REFUSED', detail, more: { receipt } }, ...count }
   }
-  return { status: receipt.shared === 'pending' ? 202 : 200, body: { ...cleared, ...counted }, ...count }
+  const answer: ClearedAnswer = { ...cleared, ...counted }
+  return { status: receipt.shared === 'pending' ? 202 : 200, body: answer, ...count }
+}
+
+const MOST_KEYS = 200
+
+/** The keys in a body, all of them looked at before the first is cleared. */
+function keysOf(value: unknown): readonly KeyName[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MOST_KEYS) {
+    const came = Array.isArray(value) ? `${value.length} of them` : value
+    throw badOption('keys', `1 to ${MOST_KEYS} keys such as { "type": "dashboard", "key": "kpis" }`, came)
+  }
+  return value.map((one: unknown, i): KeyName => {
+    if (!isFields(one)) throw badOption(`keys[${i}]`, 'an object with type and key', one)
+    onlyFields(`keys[${i}]`, one, ['type', 'key', 'subject'])
+    const subject = optionalText(`keys[${i}].subject`, one['subject'])
+    const type = textOf(`keys[${i}].type`, one['type'])
+    return { type, key: textOf(`keys[${i}].key`, one['key']), ...(subject !== undefined && { subject }) }
+  })
 }
 
 /** All that takes entries away, what it would take, and putting them back. */
@@ -62,7 +81,8 @@ export function clearingRoutes({ cache, clock }: Room): readonly Route[] {
     {
       ...change('preview', '/api/cache/preview', async ({ fields }) => {
         onlyFields('body', fields, ['target'])
-        return { body: await operator.preview(targetOf(fields['target'])) }
+        const answer: PreviewAnswer = await operator.preview(targetOf(fields['target']))
+        return { body: answer }
       }),
       kind: 'look',
     },
@@ -84,6 +104,13 @@ export function clearingRoutes({ cache, clock }: Room): readonly Route[] {
       ),
       method: 'DELETE',
     },
+    change('clear-keys', '/api/cache/keys/clear', async ({ aim, fields }) => {
+      onlyFields('body', fields, ['keys'])
+      const keys = keysOf(fields['keys'])
+      aim(`${keys.length} keys: ${keys.map(({ type, key }) => `${type}:${key}`).join(', ')}`)
+      const receipt = await operator.clearKeys(keys)
+      return clearedAnswer({ receipt }, { entries: keys.length })
+    }),
     {
       ...change('clear-all', '/api/cache/clear-all', call => {
         call.aim(described({ kind: 'all' }))
@@ -99,7 +126,7 @@ export function clearingRoutes({ cache, clock }: Room): readonly Route[] {
     change('undo', '/api/cache/undo', async ({ aim, fields }) => {
       aim('the clear of a token')
       onlyFields('body', fields, ['token'])
-      const undone = await operator.undo(textOf('token', fields['token']))
+      const undone: UndoAnswer = await operator.undo(textOf('token', fields['token']))
       if (undone.restored) return { body: undone }
       return { problem: problem(409, 'not-restored', undone.reason ?? 'it cannot be put back') }
     }),

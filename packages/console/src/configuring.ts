@@ -1,4 +1,5 @@
 import { badOption, type PolicyChange, type PolicyView } from 'palier'
+import type { ConfigAnswer, ShownSetting } from './api.ts'
 import { type Fields, isFields, onlyFields } from './input.ts'
 import type { Room } from './room.ts'
 import type { Route } from './router.ts'
@@ -31,13 +32,22 @@ function former({ ttl, grace, declared }: PolicyView): PolicyChange | null {
   return declared === undefined ? null : { ttl, grace }
 }
 
-/** The settings with where each comes from, and the policies, which may be changed while the application runs. */
+const LOCKED = { option: 'code', environment: 'environment', default: false } as const
+
+/** The settings with where each comes from, and the policies. */
+export function configOf({ cache }: Pick<Room, 'cache'>): ConfigAnswer {
+  const { namespace, enabled, backend, why, configuration } = cache.status()
+  const settings = Object.entries(configuration).map(([name, setting]): [string, ShownSetting] => [
+    name,
+    { ...setting, locked: LOCKED[setting.source] },
+  ])
+  return { namespace, enabled, backend, why, settings: Object.fromEntries(settings), types: cache.operator.policies() }
+}
+
+/** What the cache is told by, and the policies, which may be changed while the application runs. */
 export function configuringRoutes({ cache, log }: Room): readonly Route[] {
   const { operator } = cache
-  const shown = (): object => {
-    const { namespace, enabled, backend, why, configuration } = cache.status()
-    return { namespace, enabled, backend, why, settings: configuration, types: operator.policies() }
-  }
+  const shown = (): ConfigAnswer => configOf({ cache })
 
   /** All of them or none: what was made is taken back when one cannot be. */
   const apply = async (changes: readonly (readonly [string, PolicyChange | null])[]): Promise<void> => {

@@ -82,7 +82,9 @@ export function createDesk(room: Room, access: Access, brakes: Brakes, audit: Au
       const hasBody = route.method === 'POST' || route.method === 'PUT'
       const body = hasBody ? await readFields(passage.request) : { fields: {} }
       if ('problem' in body) return { answer: body, target, isTold: true }
-      const answer = await route.answer({ query: passage.url.searchParams, rest, fields: body.fields, aim })
+      const { request, url } = passage
+      const asked = { query: url.searchParams, rest, fields: body.fields, who: identity, headers: request.headers }
+      const answer = await route.answer({ ...asked, aim })
       return { answer, target, isTold: true }
     } catch (error) {
       return { answer: { problem: problemFor(error, route.name) }, target, isTold: true }

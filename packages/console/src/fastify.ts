@@ -36,16 +36,18 @@ export function fastifyConsole(console: CacheConsole): FastifyConsolePlugin {
     instance.removeAllContentTypeParsers()
     instance.addContentTypeParser('*', (_request, _payload, done) => done(null))
     const depth = instance.prefix.split('/').length
-    instance.all('/*', async (request, reply) => {
+    const answer = async (request: FastifyRequestLike, reply: FastifyReplyLike): Promise<unknown> => {
       const { raw, protocol, host, ip, url } = request
       const asked = webRequest(raw, { protocol, host, path: url }, await bytesOf(raw))
       // As it stands in this request: the prefix may have parameters.
-      const mount = url.split('/').slice(0, depth).join('/')
-      const answer = await console.handle(asked, { mount, address: ip })
-      reply.code(answer.status)
-      for (const [name, value] of answer.headers) reply.header(name, value)
-      return reply.send(Buffer.from(await answer.arrayBuffer()))
-    })
+      const mount = (url.split('?', 1)[0] ?? '').split('/').slice(0, depth).join('/')
+      const answered = await console.handle(asked, { mount, address: ip })
+      reply.code(answered.status)
+      for (const [name, value] of answered.headers) reply.header(name, value)
+      return reply.send(Buffer.from(await answered.arrayBuffer()))
+    }
+    instance.all('/', answer)
+    instance.all('/*', answer)
     return Promise.resolve()
   }
 }

@@ -7,3 +7,14 @@ export { fastifyConsole, type FastifyConsolePlugin, type FastifyInstanceLike } f
 export { nodeConsole, type NodeListener, type NodeMount } from './node.ts'
 export type { ConsoleOptions } from './options.ts'
 export type { ConsoleClock, ConsoleMonitor, ManagedCache, WarmUps } from './room.ts'
+export type {
+  FieldValues,
+  LoadedStep,
+  SavedStep,
+  Text,
+  WizardField,
+  WizardOptions,
+  WizardSetup,
+  WizardStep,
+} from './wizard/options.ts'
+export { createWizard, type Wizard } from './wizard/wizard.ts'

@@ -40,7 +40,7 @@ export function wholeOf(field: string, value: string, min: number, max: number):
 }
 
 /** The bytes of a body, or undefined when there are more than may be; reads no further than that. */
-async function bytesOf(request: Request): Promise<Uint8Array | undefined> {
+export async function bytesOf(request: Request): Promise<Uint8Array | undefined> {
   if (request.body === null) return new Uint8Array(0)
   if (Number(request.headers.get('content-length') ?? 0) > MOST_BODY) return undefined
   const reader = (request.body as ReadableStream<Uint8Array>).getReader()

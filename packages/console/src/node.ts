@@ -60,7 +60,8 @@ export function webRequest(
   // What else a client put there, a name and a password say, is no part of an origin.
   const base = URL.canParse(origin) ? new URL(origin).origin : 'http://invalid'
   const hasBody = method !== 'GET' && method !== 'HEAD' && body.byteLength > 0
-  const target = path.startsWith('/') ? path : '/'
+  // What is no path leads nowhere; `/` would lead to the pages.
+  const target = path.startsWith('/') ? path : '/*'
   const known = UNSENDABLE.has(method) ? 'UNKNOWN' : method
   return new Request(base + target, { method: known, headers: sent, ...(hasBody && { body }) })
 }

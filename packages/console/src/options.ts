@@ -1,8 +1,9 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { badOption, type Logger, systemClock } from 'palier'
 import type { Authorize } from './access.ts'
 import type { AuditEntry } from './audit.ts'
 import type { ConsoleLimits } from './brakes.ts'
+import { frameAncestorsOf } from './headers.ts'
 import { isFields, onlyFields } from './input.ts'
 import type { ConsoleClock, ConsoleMonitor, ManagedCache, WarmUps } from './room.ts'
 import { checkedToken, ownToken, readToken } from './token.ts'
@@ -23,6 +24,10 @@ export interface ConsoleOptions {
   readonly warm?: WarmUps
   /** Origins, such as `https://admin.example.org`, whose pages may send changes besides the console's own. Needed where a proxy changes scheme or host. */
   readonly origins?: readonly string[]
+  /** Who may show the console in a frame: origins, or `'self'` in single quotes. Default nobody. */
+  readonly frameAncestors?: readonly string[]
+  /** What the console calls this place, so that nobody takes it for another: `production`. Default the variable `NODE_ENV`, or `development`. */
+  readonly environmentName?: string
   /** Called with each change, also refused ones, before the caller is answered. */
   readonly audit?: (entry: AuditEntry) => void | Promise<void>
   readonly limit?: ConsoleLimits
@@ -33,6 +38,10 @@ export interface ConsoleOptions {
 
 export interface Resolved {
   readonly token: string | undefined
+  /** The name of the file that holds it, with the directory it is in. */
+  readonly tokenPlace: string | undefined
+  readonly frameAncestors: readonly string[]
+  readonly environment: string
   readonly authorize: Authorize | undefined
   readonly monitor: ConsoleMonitor | undefined
   readonly warm: WarmUps
@@ -43,7 +52,10 @@ export interface Resolved {
   readonly clock: ConsoleClock
 }
 
-const FIELDS = ['authorize', 'token', 'tokenFile', 'monitor', 'warm', 'origins', 'audit', 'limit', 'logger', 'clock']
+const FIELDS = [
+  ...['authorize', 'token', 'tokenFile', 'monitor', 'warm', 'origins', 'frameAncestors', 'environmentName'],
+  ...['audit', 'limit', 'logger', 'clock'],
+]
 const LIMITS: Required<ConsoleLimits> = { changes: 30, clears: 3, failures: 10 }
 const SILENT: Logger = { warn: () => undefined, info: () => undefined }
 
@@ -79,14 +91,24 @@ function checkWarm(warm: unknown): void {
   for (const [name, fill] of Object.entries(warm)) callable(`warm.${name}`, fill ?? null)
 }
 
-function tokenOf(cache: ManagedCache, options: ConsoleOptions, log: Logger): string | undefined {
+interface Held {
+  readonly token: string | undefined
+  readonly tokenPlace: string | undefined
+}
+
+/** Enough to find it by, and nothing of where this machine keeps its files. */
+const placeOf = (path: string): string => join(basename(dirname(path)), basename(path))
+
+function tokenOf(cache: ManagedCache, options: ConsoleOptions, log: Logger): Held {
   const { token, authorize, tokenFile } = options
   if (token !== undefined) {
-    if (typeof token !== 'object' || token === null) return checkedToken('token', token)
+    if (typeof token !== 'object' || token === null) {
+      return { token: checkedToken('token', token), tokenPlace: undefined }
+    }
     if (typeof token.file !== 'string') throw badOption('token.file', 'the path of a file', token.file)
-    return readToken('token.file', token.file)
+    return { token: readToken('token.file', token.file), tokenPlace: placeOf(token.file) }
   }
-  if (authorize !== undefined) return undefined
+  if (authorize !== undefined) return { token: undefined, tokenPlace: undefined }
   if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
     throw badOption('tokenFile', 'the path of a file', tokenFile)
   }
@@ -94,7 +116,15 @@ function tokenOf(cache: ManagedCache, options: ConsoleOptions, log: Logger): str
   const path = tokenFile ?? join(dir, '.palier', 'console-token')
   const made = ownToken(path)
   log.info(`[CACHE CONSOLE] access by the token in ${path}`)
-  return made
+  return { token: made, tokenPlace: placeOf(path) }
+}
+
+function environmentOf(name: unknown): string {
+  if (name === undefined) return process.env['NODE_ENV'] || 'development'
+  if (typeof name !== 'string' || name === '' || name.length > 40) {
+    throw badOption('environmentName', 'a text of 1 to 40 characters', name)
+  }
+  return name
 }
 
 /** The options with nothing left open. Throws PALIER_BAD_OPTION naming what is wrong; no token is ever in it. */
@@ -109,7 +139,9 @@ export function resolveOptions(cache: ManagedCache, options: ConsoleOptions): Re
   return {
     log,
     warm: options.warm ?? {},
-    token: tokenOf(cache, options, log),
+    ...tokenOf(cache, options, log),
+    frameAncestors: frameAncestorsOf(options.frameAncestors),
+    environment: environmentOf(options.environmentName),
     authorize: options.authorize,
     monitor: options.monitor,
     origins: originsOf(options.origins),

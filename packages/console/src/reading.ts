@@ -1,8 +1,9 @@
 import { badOption, type HistoryRange, type Stats, type Status } from 'palier'
 import { type Answer, problem } from './answer.ts'
+import type { BootstrapAnswer, HealthAnswer, SnapshotAnswer, StatsAnswer, UnchangedAnswer } from './api.ts'
 import { optionalText, textOf, wholeOf } from './input.ts'
-import type { Room } from './room.ts'
-import type { Route } from './router.ts'
+import type { ConsoleMonitor, Room } from './room.ts'
+import type { Call, Route } from './router.ts'
 import { keyOptions } from './target.ts'
 
 /** A snapshot is at least this old before another one is made, however many ask. */
@@ -15,7 +16,7 @@ function isAvailable({ enabled, state, tiers }: Status): boolean {
   return enabled && state !== 'DOWN' && (backend === undefined || backend.state !== 'open')
 }
 
-function statsOf(status: Status, stats: Stats): object {
+function statsOf(status: Status, stats: Stats): StatsAnswer {
   return {
     status: status.state,
     reason: status.reason,
@@ -39,8 +40,53 @@ function statsOf(status: Status, stats: Stats): object {
   }
 }
 
-function healthOf({ state, reason, since, backend, why, tiers, outbox, processes, staleBound }: Status): object {
-  return { state, reason, since, backend, why, tiers, outbox, processes, staleBound }
+/** How the cache is; with a monitor also how it was over time, and what people should know of. */
+export function healthOf(status: Status, monitor: ConsoleMonitor | undefined): HealthAnswer {
+  const { state, reason, since, backend, why, tiers, outbox, processes, staleBound } = status
+  return {
+    ...{ state, reason, since, backend, why, tiers, outbox, processes, staleBound },
+    ...(monitor !== undefined && { judged: monitor.health(), alerts: monitor.alerts() }),
+  }
+}
+
+const POLL_EVERY = 5000
+const LANGUAGES = ['en', 'fr'] as const
+
+/** The first of ours that a browser asks for. */
+function languageOf(header: string | null): 'en' | 'fr' {
+  const wanted = (header ?? '').split(',').map(part => {
+    const [name = '', ...parameters] = part.split(';').map(one => one.trim().toLowerCase())
+    const quality = parameters.find(one => one.startsWith('q='))
+    return { name: name.split('-')[0], quality: quality === undefined ? 1 : Number(quality.slice(2)) }
+  })
+  const best = wanted.sort((a, b) => b.quality - a.quality).find(({ name }) => name === 'en' || name === 'fr')
+  return best?.name === 'fr' ? 'fr' : 'en'
+}
+
+/** All that a page must know before it can show anything. */
+function bootstrapOf({ cache, monitor, warm, environment, version, clock }: Room, call: Call): BootstrapAnswer {
+  const { namespace, tiers } = cache.status()
+  const { role, name, session } = call.who
+  return {
+    namespace,
+    role,
+    ...(name !== undefined && { name }),
+    environment,
+    version,
+    features: {
+      monitor: monitor !== undefined,
+      warm: Object.keys(warm),
+      undo: true,
+      tryNow: tiers.some(tier => tier.role === 'shared'),
+      bypass: false,
+      signOut: session !== undefined,
+    },
+    pollEvery: POLL_EVERY,
+    languages: LANGUAGES,
+    language: languageOf(call.headers.get('accept-language')),
+    types: Object.keys(cache.operator.policies()),
+    now: clock.wall(),
+  }
 }
 
 /** Where a snapshot ends: in which process, with which event, made when. */
@@ -57,12 +103,14 @@ function placeOf(since: string | null): Place | undefined {
   return { id, sequence: Number(sequence), at: Number(at) }
 }
 
-function createSnapshots({ cache, monitor, clock }: Room): (since: string | null) => Promise<Answer> {
-  let made: { readonly at: number; readonly taken: number; readonly body: Promise<object> } | undefined
+type Taken = Pick<SnapshotAnswer, 'stats' | 'health' | 'trace' | 'fleet'>
 
-  const take = async (): Promise<object> => {
+function createSnapshots({ cache, monitor, clock }: Room): (since: string | null) => Promise<Answer> {
+  let made: { readonly at: number; readonly taken: number; readonly body: Promise<Taken> } | undefined
+
+  const take = async (): Promise<Taken> => {
     const status = cache.status()
-    const own = { stats: statsOf(status, cache.stats()), health: healthOf(status), trace: status.trace }
+    const own = { stats: statsOf(status, cache.stats()), health: healthOf(status, undefined), trace: status.trace }
     return monitor === undefined ? own : { ...own, fleet: await monitor.fleet() }
   }
 
@@ -79,9 +127,14 @@ function createSnapshots({ cache, monitor, clock }: Room): (since: string | null
     const news = monitor?.snapshot(seen?.sequence ?? 0)
     const sequence = news?.sequence ?? 0
     const next = `${cache.id}.${sequence}.${at}`
-    if (seen?.at === at && seen.sequence === sequence) return { body: { next, unchanged: true } }
-    const told = news && { judged: news.health, alerts: news.alerts, events: news.events }
-    return { body: { next, at, ...(await body), ...told } }
+    if (seen?.at === at && seen.sequence === sequence) {
+      const same: UnchangedAnswer = { next, unchanged: true }
+      return { body: same }
+    }
+    const told = monitor &&
+      news && { judged: news.health, alerts: news.alerts, events: news.events, budgets: monitor.budgets() }
+    const answer: SnapshotAnswer = { next, at, ...(await body), ...told }
+    return { body: answer }
   }
 }
 
@@ -107,12 +160,8 @@ export function readingRoutes(room: Room): readonly Route[] {
       const own = statsOf(cache.status(), cache.stats())
       return { body: monitor === undefined ? own : { ...own, fleet: await monitor.fleet() } }
     }),
-    read('health', '/api/cache/health', () => {
-      const own = healthOf(cache.status())
-      return Promise.resolve({
-        body: monitor === undefined ? own : { ...own, judged: monitor.health(), alerts: monitor.alerts() },
-      })
-    }),
+    read('bootstrap', '/api/cache/bootstrap', call => Promise.resolve({ body: bootstrapOf(room, call) })),
+    read('health', '/api/cache/health', () => Promise.resolve({ body: healthOf(cache.status(), monitor) })),
     read('snapshot', '/api/cache/snapshot', ({ query }) => snapshot(query.get('since'))),
     read('keys', '/api/cache/keys', async ({ query }) => {
       const limit = query.get('limit')

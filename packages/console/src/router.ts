@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts'
-import type { Role } from './access.ts'
+import type { Identity, Role } from './access.ts'
 import type { Fields } from './input.ts'
 
 /** One request that may be answered: who asks was found out, and what is in it was read. */
@@ -9,6 +9,8 @@ export interface Call {
   readonly rest: string
   /** The body; no fields where there was none. */
   readonly fields: Fields
+  readonly who: Identity
+  readonly headers: Headers
   /** Says what a change is aimed at, for the audit log, before it is tried. */
   aim(target: string): void
 }

@@ -1,6 +1,7 @@
 import { badOption } from 'palier'
 import { onlyFields, optionalText } from './input.ts'
 import { newId } from './answer.ts'
+import type { WarmAnswer } from './api.ts'
 import type { Room } from './room.ts'
 import type { Route } from './router.ts'
 
@@ -56,7 +57,8 @@ export function warmingRoutes({ warm, clock, log }: Room): readonly Route[] {
         }
         const warmed: Warmed[] = []
         for (const [name, fill] of chosen) warmed.push(await joined(name, fill))
-        return { body: { warmed }, count: warmed.filter(({ ok }) => ok).length }
+        const answer: WarmAnswer = { warmed }
+        return { body: answer, count: warmed.filter(({ ok }) => ok).length }
       },
     },
   ]

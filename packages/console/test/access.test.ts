@@ -24,7 +24,15 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'set-config': { types: { dashboard: { ttl: '1m' } } },
   test: { mode: 'simple' },
   warm: {},
+  'clear-keys': { keys: [{ type: 'dashboard', key: 'kpis' }] },
+  'policy-preview': { type: 'dashboard', ttl: '1m' },
+  'try-now': {},
+  'test-alert': {},
+  'acknowledge-alert': { signature: 'errors', reason: 'known', for: '1h' },
 }
+
+/** What needs a monitor. */
+const WATCHED = ['history', 'metrics', 'alerts', 'test-alert', 'acknowledge-alert']
 
 /** Each route as a request that would do something if it were let in. */
 function requestsOf(routes: readonly Route[]): readonly { route: Route; line: string; body: unknown }[] {
@@ -34,6 +42,8 @@ function requestsOf(routes: readonly Route[]): readonly { route: Route; line: st
     body: route.method === 'GET' || route.method === 'DELETE' ? undefined : BODIES[route.name],
   }))
 }
+
+const PLACE = { monitor: undefined, environment: 'test', version: '0', bornAt: 0 }
 
 async function fullRig() {
   let warmed = 0
@@ -45,7 +55,7 @@ async function fullRig() {
   const clock = { now: () => 0, wall: () => 0, hold: () => () => undefined }
   const log = { info: () => undefined, warn: () => undefined }
   const audit = createAudit(cache, { log, tell: undefined })
-  const requests = requestsOf(routesOf({ cache, monitor: undefined, warm, clock, log, audit }))
+  const requests = requestsOf(routesOf({ cache, ...PLACE, warm, clock, log, audit }))
   const unchanged = async () => ({
     kpis: await cache.type('dashboard').get('kpis'),
     own: await cache.get('dashboard'),
@@ -144,7 +154,7 @@ describe('roles', () => {
     await using own = made
     for (const { route, line, body } of requests) {
       // Without a monitor; and there is nothing to undo.
-      const expected = route.name === 'history' || route.name === 'metrics' ? 501 : route.name === 'undo' ? 409 : 200
+      const expected = WATCHED.includes(route.name) ? 501 : route.name === 'undo' ? 409 : 200
       const answer = await asPerson(own.console, `${route.role}:ann`, line, { body })
       expect([line, answer.status]).toEqual([line, expected])
     }

@@ -5,6 +5,7 @@ import express from 'express'
 import Fastify from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { type AuditEntry, type CacheConsole, expressConsole, fastifyConsole, nodeConsole } from '../src/index.ts'
+import { pages } from './support/pages.ts'
 import { BEARER, rig } from './support/rig.ts'
 
 interface Running {
@@ -32,7 +33,7 @@ const APPLICATIONS: Readonly<Record<string, (console: CacheConsole) => Promise<R
     const listener = nodeConsole(console, { mount: '/ops/cache' })
     return listening(
       createServer((req, res) => {
-        if (req.url?.startsWith('/ops/cache/') === true) listener(req, res)
+        if (/^\/ops\/cache(?:[/?]|$)/.test(req.url ?? '')) listener(req, res)
         else res.end('hello')
       }),
     )
@@ -127,6 +128,31 @@ describe.each(Object.entries(APPLICATIONS))('%s', (_name, start) => {
       expect(await cache.get('tagged')).toBeUndefined()
       expect((await ask('POST /api/cache/invalidate/product', undefined, BEARER)).status).toBe(200)
       expect(told).toMatchObject([{ from: '127.0.0.1' }, { what: 'invalidate-tag' }, { what: 'invalidate-type' }])
+    } finally {
+      await stop()
+    }
+  })
+
+  test('leads to the pages, and serves them as they were built', async () => {
+    await using built = await pages()
+    await using own = await rig({}, {}, built.directory)
+    const { port, stop } = await start(own.console)
+    try {
+      const moved = await send(port, 'GET /ops/cache?range=7d', {})
+      expect(moved).toMatchObject({ status: 308, headers: { location: './cache/?range=7d' } })
+      const shell = await send(port, 'GET /ops/cache/', {})
+      expect(shell).toMatchObject({
+        status: 200,
+        text: built.html,
+        headers: { 'content-type': 'text/html; charset=utf-8' },
+      })
+      const etag = String(shell.headers['etag'])
+      expect(await send(port, 'GET /ops/cache/', { 'if-none-match': etag })).toMatchObject({ status: 304, text: '' })
+      const head = await send(port, 'HEAD /ops/cache/', {})
+      expect(head).toMatchObject({ status: 200, text: '', headers: { 'content-length': String(built.html.length) } })
+      const code = await send(port, `GET /ops/cache/${built.code}`, { 'accept-encoding': 'gzip' })
+      expect(code).toMatchObject({ status: 200, headers: { 'content-encoding': 'gzip' } })
+      expect((await send(port, 'GET /ops/cache/assets/../../package.json', {})).status).toBe(401)
     } finally {
       await stop()
     }

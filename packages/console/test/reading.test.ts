@@ -218,7 +218,7 @@ describe('every answer', () => {
   test('knows its paths and methods', async () => {
     await using own = await rig()
     const cases: readonly (readonly [string, number, string | null])[] = [
-      ['GET /', 404, null],
+      ['GET /', 501, null],
       ['GET /api/cache', 404, null],
       ['GET /api/cache/stats/', 404, null],
       ['GET /api/cache/explain/', 404, null],

@@ -20,13 +20,22 @@ export type { LinkState } from './link.ts'
 export type { Factory, FactoryContext } from './load.ts'
 export type { Lock, LockOptions } from './lock.ts'
 export type { Receipt } from './invalidate.ts'
-export type { Alert } from './monitor/alerts.ts'
-export type { Counts, Gauges, Reads, Sample, TierCounts, Timing, TypeCounts } from './monitor/counts.ts'
-export type { Webhook } from './monitor/deliver.ts'
+export type { Alert, AlertRule } from './monitor/alerts.ts'
+export {
+  type Counts,
+  type Gauges,
+  quantile,
+  type Reads,
+  type Sample,
+  type TierCounts,
+  type Timing,
+  type TypeCounts,
+} from './monitor/counts.ts'
+export type { Delivered, Webhook } from './monitor/deliver.ts'
 export type { Metric, MetricPoint, MetricSource } from './monitor/extra.ts'
 export type { FleetCounts, FleetProcess, ProcessReport } from './monitor/fleet.ts'
 export type { Budget, Judgement } from './monitor/health.ts'
-export type { HistoryBucket, HistoryRange, HistoryView } from './monitor/history.ts'
+export type { HistoryBucket, HistoryKept, HistoryRange, HistoryView } from './monitor/history.ts'
 export {
   type AlertsView,
   createMonitor,
@@ -35,6 +44,7 @@ export {
   type MetricScope,
   type Monitor,
   type MonitorSnapshot,
+  type RecentView,
 } from './monitor/monitor.ts'
 export type { OpenTelemetryCallback, OpenTelemetryMeter } from './monitor/opentelemetry.ts'
 export type { AlertOptions, MonitorOptions } from './monitor/settings.ts'
@@ -45,6 +55,7 @@ export type {
   ExplainedStamp,
   ExplainedTier,
   Explanation,
+  KeyName,
   KeyPage,
   KeyQuery,
   ListedKey,
@@ -66,7 +77,7 @@ export {
   type TypedPolicy,
   type TypePolicy,
 } from './options.ts'
-export { LATENCY_BOUNDS, type Latency, type Stats, type TierStats, type TypeStats } from './stats.ts'
+export { AGE_BOUNDS, LATENCY_BOUNDS, type Latency, type Stats, type TierStats, type TypeStats } from './stats.ts'
 export type { Claim, Claimed, ConnectionListener, SharedStore, StoredRecord, Swept, Usage } from './store.ts'
 export { type FileStoreOptions, fileStore } from './stores/file/store.ts'
 export { type MemoryStore, memoryStore } from './stores/memory.ts'

@@ -1,11 +1,11 @@
-import { type Core, createTarget, type TypeState } from './core.ts'
+import { type Core, createTarget, type Target, type TypeState } from './core.ts'
 import type { Documents } from './documents.ts'
 import { badOption } from './errors.ts'
 import { explain } from './explain.ts'
 import { checkFields, closedError } from './guard-room.ts'
-import { addPattern, deleteKeys, sweepTiers } from './invalidate.ts'
+import { addPattern, deleteKeys, type Receipt, sweepTiers } from './invalidate.ts'
 import { checkName, checkUnprotected, entryId, logicalKey, matchesGlob, NAMESPACE, tagStamp, typeStamp } from './key.ts'
-import type { ClearTarget, Cleared, KeyPage, KeyQuery, ListedKey, Operator, Preview } from './operator.ts'
+import type { ClearTarget, Cleared, KeyName, KeyPage, KeyQuery, ListedKey, Operator, Preview } from './operator.ts'
 import { numberOption } from './options.ts'
 import { type Changes, createPolicies, type Policies } from './policies.ts'
 import { createUndos, type Undo } from './undo.ts'
@@ -137,6 +137,27 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
     return { entries: 1, exact: true, bytes, cost, types: { [name]: 1 }, sample: [logicalKey(type.name, target.key)] }
   }
 
+  const named = ({ key, ...rest }: Omit<ClearTarget & { kind: 'key' }, 'kind'>): Target => {
+    const state = typeOf(rest.type)
+    const subject = subjectOf(state, rest.subject)
+    return createTarget(core, state, checkKey(state, key), subject, entryId(key, subject), state.policy)
+  }
+
+  const clearKeys = async (keys: readonly KeyName[]): Promise<Receipt> => {
+    checkOpen()
+    const targets = keys.map(named)
+    return core.enabled ? deleteKeys(core, targets) : { local: true, shared: 'none' }
+  }
+
+  /** A trial that runs already is waited for; whether it went well is what the state says. */
+  const tryNow = async (): Promise<boolean> => {
+    checkOpen()
+    await core.settled
+    const { link } = core.home
+    await link?.start()
+    return link?.usable() ?? false
+  }
+
   const clear = async (target: ClearTarget): Promise<Cleared> => {
     checkOpen()
     checkTarget(target)
@@ -146,12 +167,8 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
     const told = (kind: 'all' | 'type' | 'tag' | 'pattern', names: readonly string[]): void =>
       core.events.emit('delete', { target: kind, names })
     switch (target.kind) {
-      case 'key': {
-        const state = typeOf(target.type)
-        const { key, subject } = target
-        const at = createTarget(core, state, key, subject, entryId(key, subject), state.policy)
-        return { receipt: await deleteKeys(core, [at]) }
-      }
+      case 'key':
+        return { receipt: await deleteKeys(core, [named(target)]) }
       case 'pattern': {
         const receipt = await addPattern(core, { glob: target.pattern, type })
         told('pattern', [target.pattern])
@@ -215,6 +232,8 @@ export function createOperator(core: Core, documents: <V>(name: string) => Docum
     keys,
     preview,
     clear,
+    clearKeys,
+    tryNow,
     async undo(token) {
       checkOpen()
       await core.settled

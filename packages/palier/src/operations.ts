@@ -23,8 +23,9 @@ import { addValue, expireEntry, setValue, type Times, touchEntry } from './mutat
 import { type CallOptions, callPolicy } from './options.ts'
 import type { Fetched, Peeked, ReadOptions, SetOptions, Verbs } from './verbs.ts'
 
-/** One near hit in this many is timed. */
+/** One near hit in this many is timed, and of one in so many it is noted how old the entry was: powers of two. */
 const SAMPLE = 256
+const AGED = 8
 /** Stamps that change faster than they can be asked for are passed on to the load, which asks for longer. */
 const STAMP_TRIES = 3
 
@@ -51,8 +52,10 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     return createTarget(core, type, key, subject, entryId(key, subject), callPolicy(type.policy, options))
   }
 
-  function countHit(key: string, tier: string): void {
+  function countHit(key: string, tier: string, entry: Entry | undefined): void {
     counters.hits++
+    // What could not be kept was made just now.
+    counters.aged(entry === undefined ? 0 : clock.now() - entry.loadedAt, 1)
     if (tier === 'near') nearCounters.hits++
     else core.sharedCounters.hits++
     if (events.wants('hit')) events.emit('hit', { type: type.name, key, tier })
@@ -66,12 +69,17 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     if (!entry.plain && !share) return undefined
     counters.hits++
     nearCounters.hits++
-    if (++sampled === SAMPLE) {
-      sampled = 0
-      nearCounters.latency.add(clock.now() - now)
-    }
+    if ((++sampled & (AGED - 1)) === 0) sample(entry, now)
     if (wantsHits()) events.emit('hit', { type: type.name, key, tier: 'near' })
     return entry
+  }
+
+  /** What is too dear to be done at each hit. */
+  function sample(entry: Entry, now: number): void {
+    counters.aged(now - entry.loadedAt, AGED)
+    if (sampled < SAMPLE) return
+    sampled = 0
+    nearCounters.latency.add(clock.now() - now)
   }
 
   const wantsHits = (): boolean => events.wants('hit')
@@ -112,7 +120,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
       miss(at, reasonOf(at, landing))
       return undefined
     }
-    countHit(at.key, landing.tier)
+    countHit(at.key, landing.tier, landing.entry)
     return valueOf(landing.entry)
   }
 
@@ -184,7 +192,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
   function settle(at: Target, landing: Landing): Landing {
     if (landing.outcome === 'stale') counters.staleHits++
     else if (landing.outcome === 'miss') miss(at, landing.reason)
-    else countHit(at.key, landing.tier)
+    else countHit(at.key, landing.tier, landing.entry)
     return landing
   }
 
@@ -199,7 +207,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
     return targets.map((at, i) => {
       const entry = found[i]
       if (entry === undefined) return undefined
-      countHit(at.key, entry.tier)
+      countHit(at.key, entry.tier, entry.entry)
       return valueOf(entry.entry)
     })
   }
@@ -271,7 +279,7 @@ export function createVerbs(core: Core, type: TypeState): Verbs<unknown> {
       targets.map(async (at, i) => {
         const entry = found[i]
         if (entry !== undefined) {
-          countHit(at.key, entry.tier)
+          countHit(at.key, entry.tier, entry.entry)
           return valueOf(entry.entry)
         }
         try {

@@ -31,6 +31,13 @@ export interface Cleared {
   readonly undoUntil?: number
 }
 
+/** One key as people name it. `subject`: whose it is, for types of a role or a user. */
+export interface KeyName {
+  readonly type: string
+  readonly key: string
+  readonly subject?: string
+}
+
 export interface Undone {
   readonly restored: boolean
   /** Why not: it is too late, or somebody cleared again meanwhile. */
@@ -137,7 +144,14 @@ export interface Operator {
   preview(target: ClearTarget): Promise<Preview>
   /** Clears. What is not a single key or a pattern can be put back for ten minutes, by any process; what was set or deleted meanwhile stays so. */
   clear(target: ClearTarget): Promise<Cleared>
+  /** Deletes keys of any types together, under one receipt: the least that can be said of all. Nothing is deleted when one of them is wrong. */
+  clearKeys(keys: readonly KeyName[]): Promise<Receipt>
   undo(token: string): Promise<Undone>
+  /**
+   * Asks the backend that should be in use now, rather than at its next try. Resolves with whether it is in use then; where
+   * nothing is shared there is nothing to ask, and it is false.
+   */
+  tryNow(): Promise<boolean>
   /** By type; the default type is `default`. */
   policies(): Readonly<Record<string, PolicyView>>
   /** Entries made from now on live so long, in every process of the namespace within seconds, and after a restart. Null: what the code says. */

@@ -26,6 +26,11 @@ export interface TypeStats {
   readonly deletes: number
   readonly errors: number
   readonly load: Latency
+  /**
+   * Hits by how old the entry was: below each of `AGE_BOUNDS`, and not below the one before; the last are those above all. Of
+   * the near tier one hit in eight is looked at, and counts for eight.
+   */
+  readonly ages: readonly number[]
 }
 
 /** Counts since the cache was created, of one tier. */
@@ -49,6 +54,9 @@ export interface Stats extends TypeStats {
 
 /** In milliseconds: one millisecond to ten seconds, the usual buckets of a Prometheus histogram. */
 export const LATENCY_BOUNDS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
+/** How old entries are at a hit, in milliseconds: one second to 48 days, each twice the one before. */
+export const AGE_BOUNDS: readonly number[] = Array.from({ length: 23 }, (_, i) => 1000 * 2 ** i)
 
 /** Sixteen buckets an octave from 0.1 µs on: constant memory, and no percentile off by more than 1/16 of an octave. */
 const PER_OCTAVE = 16
@@ -129,6 +137,20 @@ export class TypeCounters {
     forced: 0,
   }
   readonly load: Histogram = new Histogram()
+  /** By the number of bits of the age in whole seconds. */
+  readonly #ages = new Float64Array(33)
+
+  /** So many hits found an entry of about this age in milliseconds. */
+  aged(age: number, hits: number): void {
+    const bits = 32 - Math.clz32(age / 1000)
+    this.#ages[bits] = (this.#ages[bits] ?? 0) + hits
+  }
+
+  get ages(): readonly number[] {
+    const last = AGE_BOUNDS.length
+    const above = this.#ages.subarray(last).reduce((total, count) => total + count, 0)
+    return [...this.#ages.subarray(0, last), above]
+  }
 
   /** True once anything was counted. */
   get used(): boolean {
@@ -162,7 +184,14 @@ export function summary(all: readonly TypeCounters[]): TypeStats {
     deletes: sum(one => one.deletes),
     errors: sum(one => one.errors),
     load: Histogram.sum(all.map(one => one.load)).read(),
+    ages: sumOfAges(all),
   }
+}
+
+function sumOfAges(all: readonly TypeCounters[]): readonly number[] {
+  const sums = new Array<number>(AGE_BOUNDS.length + 1).fill(0)
+  for (const { ages } of all) for (const [i, count] of ages.entries()) sums[i] = (sums[i] ?? 0) + count
+  return sums
 }
 
 export class TierCounters {

@@ -78,7 +78,8 @@ const plugin: FastifyPluginAsync<{ services: Services }> = async (app, { service
   await app.register(cookie)
   await app.register(session, options)
   // The header alone: a form of another site can send fields, and not this.
-  const getToken = ({ headers }: FastifyRequest): string => [headers['x-csrf-token']].flat().at(0) ?? ''
+  const getToken = ({ headers }: FastifyRequest): string =>
+    [headers['x-csrf-token'] ?? headers['x-palier-token']].flat().at(0) ?? ''
   await app.register(csrf, { sessionPlugin: '@fastify/session', getToken })
 }
 

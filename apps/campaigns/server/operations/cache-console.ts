@@ -13,13 +13,25 @@ function roleOf({ permissions }: Actor): Role | undefined {
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
-/** Where the console's own routes begin, and where the application offers them. */
+/** Where the console's own routes begin, and where the application offers them besides. */
 const OWN = '/api/cache'
 const PREFIXES = [OWN, '/api/v1/cache'] as const
+/** Where its pages are, which ask for the routes below themselves. */
+const MOUNT = '/admin/cache'
+const PAGES = ['', '/', '/:file', '/assets/:file'] as const
+/** Headers that an answer of the console depends on. */
+const PASSED = ['content-type', 'accept-encoding', 'accept-language', 'if-none-match'] as const
+
+/** Where a request goes in the console. */
+interface Way {
+  readonly mount: string
+  /** With the mount, and the query. */
+  readonly path: string
+}
 
 /**
- * The management API of the cache under the application's addresses and with the application's people: the guard has
- * found out who asks, and that no other site sent it. Each change is in the history, too.
+ * The console of the cache under the application's addresses and with the application's people: the guard has found out who
+ * asks, and that no other site sent it. Each change is in the history, too.
  */
 export const cacheConsole: FastifyPluginAsync<{ services: Services }> = async (app, { services }) => {
   const { caching, monitor, log } = services
@@ -39,21 +51,32 @@ export const cacheConsole: FastifyPluginAsync<{ services: Services }> = async (a
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  const serve = async (request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> => {
+  const serve = async (request: FastifyRequest, reply: FastifyReply, { mount, path }: Way): Promise<FastifyReply> => {
     const { method, actor, ip } = request
-    const body = method === 'GET' ? undefined : (request.body as Buffer | undefined)
+    const isRead = method === 'GET' || method === 'HEAD'
+    const body = isRead ? undefined : (request.body as Buffer | undefined)
     // Not the host of the request, of which not every one makes an address: nothing of it counts here.
     const asked = new Request(`http://cache${path}`, {
       method,
-      headers: { 'content-type': request.headers['content-type'] ?? '' },
+      headers: passed(request),
       ...(body === undefined ? {} : { body: new Uint8Array(body) }),
     })
     actors.set(asked, actor)
-    const answer = await management.handle(asked, { address: ip })
-    if (method !== 'GET') await record(services, actor, `${method} ${path}`, answer.status)
-    reply.code(answer.status)
-    for (const [name, value] of answer.headers) reply.header(name, value)
-    return reply.send(Buffer.from(await answer.arrayBuffer()))
+    const answer = await management.handle(asked, { mount, address: ip })
+    if (!isRead) await record(services, actor, `${method} ${path.slice(mount.length)}`, answer.status)
+    // The pages send back what they find here: it is the session of the application that they must show to be in.
+    if (isRead && path.startsWith(`${MOUNT}/api/`) && actor.kind === 'user') {
+      answer.headers.set('x-palier-token', reply.generateCsrf())
+    }
+    return send(answer, reply)
+  }
+
+  /** The pages hold nothing, and so are for everybody; what is none of them is not there. */
+  const servePage = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const asked = new Request(`http://cache${request.url}`, { headers: passed(request) })
+    const answer = await management.handle(asked, { mount: MOUNT, address: request.ip })
+    if (answer.status === 401) return reply.callNotFound() ?? reply
+    return send(answer, reply)
   }
 
   for (const prefix of PREFIXES) {
@@ -61,9 +84,31 @@ export const cacheConsole: FastifyPluginAsync<{ services: Services }> = async (a
       method: [...METHODS],
       url: `${prefix}/*`,
       config: { access: 'cache:view' },
-      handler: (request, reply) => serve(request, reply, OWN + request.url.slice(prefix.length)),
+      handler: (request, reply) => serve(request, reply, { mount: '', path: OWN + request.url.slice(prefix.length) }),
     })
   }
+  app.route({
+    method: [...METHODS],
+    url: `${MOUNT}/api/*`,
+    config: { access: 'cache:view' },
+    handler: (request, reply) => serve(request, reply, { mount: MOUNT, path: request.url }),
+  })
+  for (const page of PAGES) {
+    app.route({
+      method: 'GET',
+      url: MOUNT + page,
+      config: { access: 'public' },
+      handler: (request, reply) => servePage(request, reply),
+    })
+  }
+}
+
+const passed = ({ headers }: FastifyRequest): [string, string][] => PASSED.map(name => [name, headers[name] ?? ''])
+
+async function send(answer: Response, reply: FastifyReply): Promise<FastifyReply> {
+  reply.code(answer.status)
+  for (const [name, value] of answer.headers) reply.header(name, value)
+  return reply.send(Buffer.from(await answer.arrayBuffer()))
 }
 
 async function record(services: Services, actor: Actor, line: string, status: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { type Cache, type CacheOptions, createCache } from 'palier'
-import { type CacheConsole, type ConsoleOptions, createConsole, type Granted } from '../../src/index.ts'
+import { createConsoleOf } from '../../src/console.ts'
+import type { CacheConsole, ConsoleOptions, Granted } from '../../src/index.ts'
 
 export const TOKEN = 'test-token-of-forty-eight-characters-0123456789ab'
 
@@ -72,14 +73,18 @@ export interface Rig extends AsyncDisposable {
   readonly lines: string[]
 }
 
-/** A cache of its own and a console on it that takes both kinds of access. */
-export async function rig(options: CacheOptions = {}, consoleOptions: ConsoleOptions = {}): Promise<Rig> {
+/** A cache of its own and a console on it that takes both kinds of access; without pages unless a directory of them is given. */
+export async function rig(
+  options: CacheOptions = {},
+  consoleOptions: ConsoleOptions = {},
+  pages = 'no-such-directory',
+): Promise<Rig> {
   const cache = createCache({ backend: 'memory', logger: false, namespace: 'shop', ...options })
   await cache.ready()
   const lines: string[] = []
   const keep = (line: string): void => void lines.push(line)
   const logger = { info: keep, warn: keep }
-  const made = createConsole(cache, { token: TOKEN, authorize: person, logger, ...consoleOptions })
+  const made = createConsoleOf(cache, { token: TOKEN, authorize: person, logger, ...consoleOptions }, pages)
   return {
     cache,
     console: made,

@@ -33,6 +33,51 @@ export interface AlertLimits {
   readonly window: number
 }
 
+/** When an alert begins, in numbers, for whoever tells it in a sentence of another language. */
+export interface AlertRule {
+  /** Its alerts have this signature, or begin with it and a colon. */
+  readonly id: 'backend' | 'hit-rate' | 'misses' | 'errors' | 'budget'
+  /** A plain sentence. */
+  readonly text: string
+  /** What must not be gone below (`hit-rate`) or above (the others). Of `backend` there is none. */
+  readonly threshold?: number
+  /** In a hundred, or so many. */
+  readonly unit?: 'percent' | 'count'
+  /** Milliseconds over which is counted; of what is looked at as it is, there is none. */
+  readonly window?: number
+  /** Fewer reads within the window say nothing. */
+  readonly minReads?: number
+  /** Nothing is said while memory is filling. */
+  readonly notWhileWarming: boolean
+}
+
+/** The rules these limits make. */
+export function rulesOf({ hitRate, missRate, errors, budget, minReads, window }: AlertLimits): readonly AlertRule[] {
+  const over = `in ${Math.round(window / 60_000)} min`
+  const rate = { unit: 'percent', window, minReads, notWhileWarming: true } as const
+  const share = `with at least ${count(minReads)} reads, not while warming`
+  return [
+    { id: 'backend', text: 'a backend is down', notWhileWarming: false },
+    { id: 'hit-rate', text: `hit rate under ${hitRate} % ${over}, ${share}`, threshold: hitRate, ...rate },
+    { id: 'misses', text: `misses of a type over ${missRate} % ${over}, ${share}`, threshold: missRate, ...rate },
+    {
+      id: 'errors',
+      text: `more than ${count(errors)} errors ${over}`,
+      threshold: errors,
+      unit: 'count',
+      window,
+      notWhileWarming: false,
+    },
+    {
+      id: 'budget',
+      text: `more than ${budget} % of a budget used`,
+      threshold: budget,
+      unit: 'percent',
+      notWhileWarming: false,
+    },
+  ]
+}
+
 /** What is judged at one moment. */
 export interface AlertLook {
   readonly now: number
@@ -135,7 +180,7 @@ export function createAlerts(
   clock: Clock,
   namespace: string,
   limits: AlertLimits,
-  tell: (alert: Alert) => Promise<void>,
+  tell: (alert: Alert) => Promise<unknown>,
 ): Alerts {
   const boards = cache.documents<Board>('monitor.alerts')
   const held = new Map<string, Held>()

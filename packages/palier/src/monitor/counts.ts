@@ -21,6 +21,8 @@ export interface TypeCounts {
   readonly deletes: number
   readonly errors: number
   readonly load: Timing
+  /** Hits by how old the entry was, see `AGE_BOUNDS`; of a process of an older version none. */
+  readonly ages?: readonly number[]
 }
 
 /** What was counted of one tier: `near`, or a store by its name. */

@@ -16,6 +16,23 @@ export interface Receivers {
   readonly onAlert: ((alert: Alert) => unknown) | undefined
 }
 
+/** How telling one receiver went. */
+export interface Delivered {
+  readonly channel: 'log' | 'webhook' | 'callback'
+  readonly ok: boolean
+  /** Why not. Never the address of a webhook. */
+  readonly error?: string
+}
+
+/** Where alerts go, as these options say. */
+export function channelsOf({ logger, webhook, onAlert }: Receivers): readonly Delivered['channel'][] {
+  return [
+    ...(logger === false ? [] : (['log'] as const)),
+    ...(webhook === undefined ? [] : (['webhook'] as const)),
+    ...(onAlert === undefined ? [] : (['callback'] as const)),
+  ]
+}
+
 /** How long a webhook may take. It is not tried again. */
 const DEADLINE = 5000
 
@@ -64,23 +81,46 @@ function whyOf(error: unknown): string {
 }
 
 /** Tells an alert to all receivers at once. Never rejects: one that fails is a line in the log. */
-export function createDelivery({ logger, webhook, onAlert }: Receivers, clock: Clock): (alert: Alert) => Promise<void> {
+export function createDelivery(
+  { logger, webhook, onAlert }: Receivers,
+  clock: Clock,
+): (alert: Alert) => Promise<readonly Delivered[]> {
   const warn = (line: string): void => {
     if (logger !== false) logger.warn(oneLine(line))
   }
+  const toLog = (alert: Alert): Delivered[] => {
+    if (logger === false) return []
+    const line = `[CACHE ALERT] ${alertText(alert)}`
+    if (alert.until === undefined) warn(line)
+    else logger.info(line)
+    return [{ channel: 'log', ok: true }]
+  }
+  const attempt = async (
+    channel: Delivered['channel'],
+    name: string,
+    { namespace }: Alert,
+    run: () => unknown,
+  ): Promise<Delivered> => {
+    try {
+      await run()
+      return { channel, ok: true }
+    } catch (error) {
+      // The address of a webhook is a secret: only its host may be shown.
+      const why = webhook === undefined ? whyOf(error) : whyOf(error).replaceAll(webhook.url, 'it')
+      warn(`[CACHE ALERT] ${namespace}: ${name} could not be told: ${why}`)
+      return { channel, ok: false, error: why }
+    }
+  }
   return async alert => {
-    if (alert.until === undefined) warn(`[CACHE ALERT] ${alertText(alert)}`)
-    else if (logger !== false) logger.info(`[CACHE ALERT] ${alertText(alert)}`)
-    const failed = (name: string, why: string): void =>
-      warn(`[CACHE ALERT] ${alert.namespace}: ${name} could not be told: ${why}`)
-    await Promise.all([
-      webhook === undefined
-        ? undefined
-        : post(webhook, alert, clock).catch((error: unknown) =>
-            // The address is a secret: only its host may be shown.
-            failed(`the webhook at ${new URL(webhook.url).host}`, whyOf(error).replaceAll(webhook.url, 'it')),
-          ),
-      (async () => onAlert?.(alert))().catch((error: unknown) => failed('onAlert', whyOf(error))),
+    const logged = toLog(alert)
+    const told = await Promise.all([
+      ...(webhook === undefined
+        ? []
+        : [
+            attempt('webhook', `the webhook at ${new URL(webhook.url).host}`, alert, () => post(webhook, alert, clock)),
+          ]),
+      ...(onAlert === undefined ? [] : [attempt('callback', 'onAlert', alert, () => onAlert(alert))]),
     ])
+    return [...logged, ...told]
   }
 }

@@ -19,6 +19,8 @@ export interface ProcessReport {
   readonly state: HealthState
   readonly reason: string
   readonly backend: string
+  /** Bytes of memory it had when it reported; of a process of an older version unknown. */
+  readonly rss?: number
 }
 
 /** One process of the fleet. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { badOption } from '../errors.ts'
+import type { MissReason } from '../events.ts'
 import { type Counts, errorsOf, hitRate, readsOf, type TypeCounts } from './counts.ts'
 import type { MonitoredCache } from './sampler.ts'
 
@@ -20,6 +21,9 @@ export interface HistoryBucket {
   readonly errors: number
   /** Milliseconds that factories ran. */
   readonly loadMs: number
+  /** Milliseconds that factories did not have to run: each hit and stale hit counts as one load of its type took on average. */
+  readonly savedMs: number
+  readonly missReasons: Readonly<Record<MissReason, number>>
   /** Hits in a hundred reads; undefined below 200 reads, of which nothing can be said. */
   readonly rate: number | undefined
 }
@@ -32,6 +36,18 @@ export interface HistoryView {
   readonly buckets: readonly HistoryBucket[]
 }
 
+/** One of the rings of the history, and what it takes. */
+export interface HistoryKept {
+  readonly name: 'minutes' | 'minutes-of-types' | 'hours' | 'days'
+  /** Milliseconds of a bucket, and for how long buckets are kept. */
+  readonly step: number
+  readonly keep: number
+  /** There are that many now; in a directory each is a file. */
+  readonly documents: number
+  /** Of their text before it is encoded: about what they take. */
+  readonly bytes: number
+}
+
 /** Fewer reads than this say nothing about a hit rate. */
 const LEAST_READS = 200
 
@@ -39,7 +55,10 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** Hits, stale, misses, loads, load errors, errors, milliseconds of loads. */
+/** The frequent ones first: zeros at the end of a row are not kept. */
+const REASONS: readonly MissReason[] = ['absent', 'expired', 'invalidated', 'forced', 'store', 'damaged', 'disabled']
+
+/** Hits, stale, misses, loads, load errors, errors, milliseconds of loads, milliseconds saved, misses by `REASONS`. */
 type Row = readonly number[]
 /** By type; the total is under the empty name. */
 type Rows = Readonly<Record<string, Row>>
@@ -53,7 +72,7 @@ interface Page {
 
 /** One of the rings: how long a bucket and a page are, how long both are kept, and of what. */
 interface Ring {
-  readonly name: string
+  readonly name: HistoryKept['name']
   readonly step: number
   readonly page: number
   readonly keep: number
@@ -73,10 +92,16 @@ const HEARD = 64
 const WAITING = 16
 
 const TOTAL = ''
+const NO_ROW: Row = [0, 0, 0, 0, 0, 0, 0]
 
-const rowOf = (type: TypeCounts): Row => {
+/** `total`: what was counted of the type since the process began, which says how long a load of it takes. */
+const rowOf = (type: TypeCounts, total: TypeCounts = type): Row => {
   const { hits, stale, misses } = readsOf({ type })
-  return [hits, stale, misses, type.loads, type.loadErrors, type.errors, Math.round(type.load.total)]
+  const { load } = total
+  const saved = load.count === 0 ? 0 : ((hits + stale) * load.total) / load.count
+  const times = [Math.round(type.load.total), Math.round(saved)]
+  const reasons = REASONS.map(reason => type.misses[reason])
+  return [hits, stale, misses, type.loads, type.loadErrors, type.errors, ...times, ...reasons]
 }
 
 const addRows = (a: Row = [], b: Row = []): Row =>
@@ -92,20 +117,28 @@ function addSlots(a: Page['slots'], b: Page['slots']): Page['slots'] {
   return Object.fromEntries([...slots].map(slot => [slot, addAll(a[slot], b[slot])]))
 }
 
-function rowsOf(counts: Counts, holds: Ring['holds']): Rows {
-  const types = Object.entries(counts.types).map(([name, type]): [string, Row] => [name, rowOf(type)])
-  const sum = types.reduce<Row>((all, [, row]) => addRows(all, row), [0, 0, 0, 0, 0, 0, 0])
+const trimmed = (row: Row): Row => row.slice(0, row.findLastIndex(one => one > 0) + 1)
+
+function rowsOf(counts: Counts, totals: Counts, holds: Ring['holds']): Rows {
+  const types = Object.entries(counts.types).map(([name, type]): [string, Row] => [
+    name,
+    rowOf(type, totals.types[name]),
+  ])
+  const sum = types.reduce<Row>((all, [, row]) => addRows(all, row), NO_ROW)
   // Not every error belongs to a type.
-  const total: Row = sum.map((one, i) => (i === 5 ? errorsOf(counts) : one))
-  const used = types.filter(([, row]) => row.some(one => one > 0))
+  const total = trimmed(sum.map((one, i) => (i === 5 ? errorsOf(counts) : one)))
+  const used = types.map(([name, row]): [string, Row] => [name, trimmed(row)]).filter(([, row]) => row.length > 0)
   return { ...(holds !== 'types' && { [TOTAL]: total }), ...(holds !== 'total' && Object.fromEntries(used)) }
 }
 
 function bucketOf(at: number, row: Row | undefined): HistoryBucket {
-  const [hits = 0, stale = 0, misses = 0, loads = 0, loadErrors = 0, errors = 0, loadMs = 0] = row ?? []
+  const [hits = 0, stale = 0, misses = 0, loads = 0, loadErrors = 0, errors = 0, loadMs = 0, savedMs = 0, ...by] =
+    row ?? []
   const reads = hits + stale + misses
   const rate = hitRate({ reads, hits, stale }, LEAST_READS)
-  return { at, known: row !== undefined, reads, hits, stale, misses, loads, loadErrors, errors, loadMs, rate }
+  const counted = { reads, hits, stale, misses, loads, loadErrors, errors, loadMs, savedMs }
+  const missReasons = Object.fromEntries(REASONS.map((reason, i) => [reason, by[i] ?? 0]))
+  return { at, known: row !== undefined, ...counted, missReasons: missReasons as HistoryBucket['missReasons'], rate }
 }
 
 /** What is to be added to one page: what was sent and not acknowledged, and what came since. */
@@ -118,14 +151,16 @@ interface Waiting {
 }
 
 export interface History {
-  /** Adds what was counted since the last call, to now. */
-  add(counts: Counts): void
+  /** Adds what was counted since the last call, to now. `totals`: what was counted since the process began, if that is not all. */
+  add(counts: Counts, totals?: Counts): void
   /** Brings what waits to the backend. Rejects when it does not take it; then it waits on, for an hour at most. */
   flush(): Promise<void>
   /** True when something was read, or failed, since the last flush. */
   pending(): boolean
   /** Rejects when the backend cannot be asked. */
   view(range: HistoryRange, type: string | undefined): Promise<HistoryView>
+  /** What the rings take in the backend. Reads all of it; rejects when the backend cannot be asked. */
+  kept(): Promise<readonly HistoryKept[]>
   /** The median hit rate of this hour of the day over the seven days before; undefined where nothing is known. */
   usual(): Promise<number | undefined>
 }
@@ -137,13 +172,13 @@ export function createHistory(cache: MonitoredCache, clock: Clock): History {
 
   const idOf = (ring: Ring, page: number): string => `${ring.name}:${page}`
 
-  function add(counts: Counts): void {
+  function add(counts: Counts, totals: Counts = counts): void {
     const now = clock.wall()
     for (const ring of RINGS) {
       const page = Math.floor(now / ring.page)
       const id = idOf(ring, page)
       const one: Waiting = waiting.get(id) ?? { ring, page, sent: undefined, later: {} }
-      one.later = addSlots(one.later, { [Math.floor(now / ring.step)]: rowsOf(counts, ring.holds) })
+      one.later = addSlots(one.later, { [Math.floor(now / ring.step)]: rowsOf(counts, totals, ring.holds) })
       waiting.set(id, one)
     }
     for (const id of [...waiting.keys()].slice(0, Math.max(0, waiting.size - WAITING))) waiting.delete(id)
@@ -215,6 +250,20 @@ export function createHistory(cache: MonitoredCache, clock: Clock): History {
     return { range, step, buckets: Array.from({ length: last - first + 1 }, (_, i) => bucket(first + i)) }
   }
 
+  async function kept(): Promise<readonly HistoryKept[]> {
+    const now = clock.wall()
+    return Promise.all(
+      RINGS.map(async ({ name, step, page, keep }) => {
+        const last = Math.floor(now / page)
+        const ids = Array.from({ length: Math.ceil(keep / page) + 1 }, (_, i) => `${name}:${last - i}`)
+        const found = await Promise.all(ids.map(async id => (await pages.read(id))?.value))
+        const there = found.filter(one => one !== undefined)
+        const bytes = there.reduce((sum, one) => sum + JSON.stringify(one).length, 0)
+        return { name, step, keep, documents: there.length, bytes }
+      }),
+    )
+  }
+
   async function usual(): Promise<number | undefined> {
     const ring = ringOf('hours', undefined)
     const hour = Math.floor(clock.wall() / HOUR)
@@ -234,6 +283,7 @@ export function createHistory(cache: MonitoredCache, clock: Clock): History {
         ),
       ),
     view,
+    kept,
     usual,
   }
 }

@@ -2,13 +2,13 @@ import { advise } from '../advice/advise.ts'
 import type { Cache, Policies } from '../cache.ts'
 import type { HealthState } from '../events.ts'
 import { oneLine } from '../log.ts'
-import { type Alert, createAlerts } from './alerts.ts'
-import type { Gauges, Sample } from './counts.ts'
-import { createDelivery } from './deliver.ts'
+import { type Alert, type AlertRule, createAlerts, rulesOf } from './alerts.ts'
+import type { Counts, Gauges, Sample } from './counts.ts'
+import { channelsOf, createDelivery, type Delivered } from './deliver.ts'
 import { type Family, familiesOf } from './families.ts'
 import { createFleet, type FleetCounts, mergeGauges } from './fleet.ts'
-import { createHealthJudge, type Judgement, worstOf } from './health.ts'
-import { createHistory, type HistoryRange, type HistoryView } from './history.ts'
+import { type Budget, createHealthJudge, type Judgement, worstOf } from './health.ts'
+import { createHistory, type HistoryKept, type HistoryRange, type HistoryView } from './history.ts'
 import { bindMeter, type OpenTelemetryMeter } from './opentelemetry.ts'
 import { prometheusText } from './prometheus.ts'
 import { createPulse, type Pulse } from './pulse.ts'
@@ -52,6 +52,14 @@ export interface MonitorSnapshot {
   readonly alerts: AlertsView
 }
 
+/** What all processes counted lately. */
+export interface RecentView {
+  /** In milliseconds since 1970: an hour ago, or when the monitor began to watch. */
+  readonly from: number
+  readonly to: number
+  readonly counts: Counts
+}
+
 /** `fleet`: all processes of the namespace; `process`: this one alone. */
 export type MetricScope = 'process' | 'fleet'
 
@@ -73,8 +81,20 @@ export interface Monitor {
    * Rejects with PALIER_BAD_OPTION, and with PALIER_STORE_* when the backend cannot be asked.
    */
   history(range: HistoryRange, type?: string): Promise<HistoryView>
+  /** What was counted within about the last hour. Never rejects: while the backend is out, of the others it is what was known last. */
+  recent(): Promise<RecentView>
+  /** What the history takes in the backend. Reads all of it. Rejects with PALIER_STORE_* when the backend cannot be asked. */
+  kept(): Promise<readonly HistoryKept[]>
   health(): HealthView
   alerts(): AlertsView
+  /** When an alert begins; none while alerts are switched off. */
+  rules(): readonly AlertRule[]
+  /** Where alerts go. */
+  channels(): readonly Delivered['channel'][]
+  /** Sends an alert that says it is a test, and tells how that went. Never rejects. */
+  testAlert(): Promise<readonly Delivered[]>
+  /** What is being used up, as it was looked at last, once a minute. */
+  budgets(): readonly Budget[]
   /** One look, as the timer makes them; for cron, and for hosts that put a process to sleep. Never rejects. */
   tick(): Promise<void>
   /** What happened after an event, for whoever asks again and again. */
@@ -82,6 +102,8 @@ export interface Monitor {
   /** Ends the timer and hands over what was counted. Call it before the cache is closed. Never rejects. */
   close(): Promise<void>
 }
+
+const TEST_DETAIL = 'somebody asked for it; nothing is wrong'
 
 /** Silence, in looks, after which a process counts as ended. */
 const OVERDUE = 18
@@ -148,6 +170,7 @@ function createParts(cache: Cache, namespace: string, settings: MonitorSettings)
     timeline,
     history,
     alerts,
+    deliver,
     pulse: createPulse({ cache, namespace, settings, sampler, timeline, fleet, history, judge, alerts }),
     deafen(): void {
       sampler.close()
@@ -169,7 +192,7 @@ export function createMonitor<T extends Policies>(cache: Cache<T>, options: Moni
   const { namespace } = cache.status()
   // Which types a cache has makes no difference here.
   const watched = cache as unknown as Cache
-  const { timeline, history, alerts, pulse, deafen } = createParts(watched, namespace, settings)
+  const { timeline, history, alerts, deliver, pulse, deafen } = createParts(watched, namespace, settings)
   const beat = createBeat(pulse, settings)
   const advised = tellAdvice(watched, namespace, settings).catch(() => undefined)
 
@@ -203,8 +226,17 @@ export function createMonitor<T extends Policies>(cache: Cache<T>, options: Moni
     prometheus: async ({ scope = 'fleet' } = {}) => prometheusText(await families(scope)),
     bindOpenTelemetry: async meter => bindMeter(meter, watched, await families('process'), () => families('process')),
     history: (range, type) => history.view(range, type),
+    async recent() {
+      const { from, counts } = await pulse.lately()
+      return { from, to: clock.wall(), counts }
+    },
+    kept: history.kept,
     health: pulse.health,
     alerts: alertsView,
+    rules: () => (settings.limits === undefined ? [] : rulesOf(settings.limits)),
+    channels: () => channelsOf(settings),
+    testAlert: () => deliver({ signature: 'test', namespace, text: 'Test', detail: TEST_DETAIL, since: clock.wall() }),
+    budgets: () => pulse.budgets,
     tick: beat.look,
     snapshot: (since = 0) => ({
       at: clock.wall(),

@@ -54,6 +54,10 @@ export interface Pulse {
   health(): Judgement & { readonly since: number }
   /** What the sources said last. */
   readonly known: ExtraReading['known']
+  /** What is being used up, as it was looked at last. */
+  readonly budgets: readonly Budget[]
+  /** What all processes counted lately: within about an hour, or since the monitor began. */
+  lately(): Promise<{ readonly from: number; readonly counts: Counts }>
   /** Asks the sources anew. Rejects with PALIER_BAD_OPTION for a metric that is wrong. */
   refresh(): Promise<ExtraReading>
   /** All processes, as of now if the backend can be asked. Never rejects. */
@@ -65,6 +69,9 @@ const MINUTE = 60_000
 const BEAT = 6
 const IDLE_FLUSH = 10 * MINUTE
 const USUAL_EVERY = 60 * MINUTE
+/** What counts as lately, and how often totals are remembered for it. */
+const LATELY = 60 * MINUTE
+const LATELY_EVERY = 5 * MINUTE
 
 const SOURCES = 'a source of metrics'
 
@@ -156,6 +163,8 @@ export function createPulse(parts: PulseParts): Pulse {
   })
   const recent = createWindow(MINUTE)
   const wide = createWindow(settings.limits?.window ?? MINUTE)
+  const long = createWindow(LATELY)
+  let longAt: number | undefined
   const bornAt = clock.wall()
   const config = configOf(cache.status())
   let extra = NO_EXTRA
@@ -178,7 +187,7 @@ export function createPulse(parts: PulseParts): Pulse {
     const status = cache.status()
     const { processName: name, version } = settings
     const who = { pid: process.pid, host: hostname(), name, version, config, since: bornAt }
-    return { ...who, ...judgement, backend: status.backend }
+    return { ...who, ...judgement, backend: status.backend, rss: process.memoryUsage.rss() }
   }
 
   async function attempt<T>(what: string, run: () => T | Promise<T>): Promise<T | undefined> {
@@ -203,12 +212,28 @@ export function createPulse(parts: PulseParts): Pulse {
   const read = (): Promise<FleetCounts> =>
     isReachable(cache.status()) ? fleet.read(sample(), report()) : Promise.resolve(fleet.latest(sample(), report()))
 
+  /** Only what all processes counted: what was read while the backend was out would be a step down, and up again. */
+  function remember(now: number, { counts, readable }: FleetCounts): void {
+    if (!readable || (longAt !== undefined && now - longAt < LATELY_EVERY)) return
+    longAt = now
+    long.add(now, counts)
+  }
+
+  async function lately(): Promise<{ readonly from: number; readonly counts: Counts }> {
+    const start = long.start()
+    const { counts } = await read()
+    return start === undefined
+      ? { from: bornAt, counts: sample().counts }
+      : { from: Math.round(clock.wall() - (clock.now() - start.at)), counts: minus(counts, start.counts) }
+  }
+
   /** What is not worth asking at each look. */
   async function everyMinute(now: number, reachable: boolean): Promise<void> {
     minuteAt = now
     budgets = (await attempt('budgets', () => within(clock, SLOWEST, async () => settings.budgets(), late))) ?? []
     together = await read()
     wide.add(now, together.counts)
+    remember(now, together)
     if (!reachable) return
     if (usualAt === undefined || now - usualAt >= USUAL_EVERY) {
       usualAt = now
@@ -267,7 +292,7 @@ export function createPulse(parts: PulseParts): Pulse {
     const latest = minus(current.counts, before ?? NO_COUNTS)
     before = current.counts
     recent.add(now, current.counts)
-    history.add(latest)
+    history.add(latest, current.counts)
     return { current, latest }
   }
 
@@ -307,6 +332,10 @@ export function createPulse(parts: PulseParts): Pulse {
       return extra.known
     },
     health: () => ({ ...judgement, since }),
+    get budgets() {
+      return budgets
+    },
+    lately,
     refresh,
     read,
   }

@@ -18,8 +18,8 @@ type Tally = Record<string, number>
 const add = (tally: Tally, name: string, by = 1): void => void (tally[name] = (tally[name] ?? 0) + by)
 
 function typeCounts(type: TypeStats): TypeCounts {
-  const { hits, staleHits: stale, missReasons: misses, loads, loadErrors, sets, deletes, errors, load } = type
-  return { hits, stale, misses, loads, loadErrors, sets, deletes, errors, load: timingOf(load) }
+  const { hits, staleHits: stale, missReasons: misses, loads, loadErrors, sets, deletes, errors, load, ages } = type
+  return { hits, stale, misses, loads, loadErrors, sets, deletes, errors, load: timingOf(load), ages }
 }
 
 function tierCounts({ hits, errors, evictions, bytesRead, bytesWritten, latency }: TierStats): TierCounts {

@@ -6,6 +6,8 @@ export interface Window {
   add(at: number, counts: Counts): void
   /** What came since the newest look that is at least `ms` old, or since the first one. */
   since(ms: number): Counts
+  /** The oldest look it remembers: about as old as the window is long. */
+  start(): { readonly at: number; readonly counts: Counts } | undefined
 }
 
 /** Remembers as much as a window of `longest` milliseconds takes. */
@@ -26,6 +28,7 @@ export function createWindow(longest: number): Window {
       looks.push({ at, counts })
       looks = looks.slice(before(longest))
     },
+    start: () => looks[0],
     since(ms) {
       const [start, end] = [looks[before(ms)], looks.at(-1)]
       return start === undefined || end === undefined ? NO_COUNTS : minus(end.counts, start.counts)
