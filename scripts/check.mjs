@@ -10,6 +10,12 @@ const STEPS = [
   ['format', 'biome', ['format', '.']],
   ['unused', 'knip', ['--no-progress', '--no-config-hints']],
   ...['palier', 'http', 'console'].map(name => [`package ${name}`, 'publint', ['--strict', join('packages', name)]]),
+  // The console is shipped on Preact; on React it must go on to build.
+  [
+    'console on React',
+    'vite',
+    ['build', '--config', 'packages/console/ui/vite.config.ts', '--mode', 'react', '--logLevel', 'warn'],
+  ],
 ]
 
 /** Prints the name of a step, its outcome and its duration around what it does. */

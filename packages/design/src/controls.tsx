@@ -115,6 +115,9 @@ export function Field({ label, hint, problem, children }: FieldProps): ReactNode
   )
 }
 
+/** What a dialog looks for when it opens; React gives the focus before there is an open dialog, where it is lost. */
+const markFirst = (input: HTMLInputElement | null): void => input?.setAttribute('autofocus', '')
+
 type Labelled<T> = Omit<T, 'id'> & Pick<FieldProps, 'label' | 'hint' | 'problem'>
 
 export function TextField({
@@ -126,7 +129,14 @@ export function TextField({
 }: Labelled<InputHTMLAttributes<HTMLInputElement>>): ReactNode {
   return (
     <Field label={label} hint={hint} problem={problem}>
-      {given => <input {...rest} {...given} className={classes('input', className)} />}
+      {given => (
+        <input
+          {...rest}
+          {...given}
+          ref={rest.autoFocus === true ? markFirst : undefined}
+          className={classes('input', className)}
+        />
+      )}
     </Field>
   )
 }

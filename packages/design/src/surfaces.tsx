@@ -9,6 +9,7 @@ export function Card({
   title,
   actions,
   flush = false,
+  className = '',
   children,
   ...rest
 }: Omit<HTMLAttributes<HTMLElement>, 'title'> & {
@@ -18,7 +19,7 @@ export function Card({
 }): ReactNode {
   const id = useId()
   return (
-    <section {...rest} className={flush ? 'card flush' : 'card'} aria-labelledby={title === undefined ? undefined : id}>
+    <section {...rest} className={`card${flush ? ' flush' : ''} ${className}`.trimEnd()} aria-labelledby={title === undefined ? undefined : id}>
       {title !== undefined && (
         <header>
           <h2 id={id}>{title}</h2>

@@ -29,7 +29,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 const MANY = 3
 
 /** Whether other people have accounts here. */
-async function isSharedMachine(): Promise<boolean> {
+export async function isSharedMachine(): Promise<boolean> {
   try {
     const names = await readdir('/home')
     const owners = await Promise.all(names.slice(0, 50).map(name => stat(join('/home', name)).then(one => one.uid)))

@@ -21,6 +21,11 @@ export interface DiskFacts {
 
 const WEB_ROOTS = new Set(['public_html', 'www', 'htdocs', 'httpdocs', 'public', 'wwwroot', 'webroot'])
 
+/** The part of an absolute path that web servers serve from. */
+export function webRootOf(path: string): string | undefined {
+  return path.split(sep).find(part => WEB_ROOTS.has(part.toLowerCase()))
+}
+
 /** The directory, or the nearest one above it that is there. */
 async function statNearest(dir: string): Promise<{ path: string; stat: StatsFs }> {
   for (let path = dir; ; path = dirname(path)) {
@@ -43,7 +48,7 @@ export async function readDisk(dir: string): Promise<DiskFacts> {
     freeFiles: counted ? stat.ffree : undefined,
     totalFiles: counted ? stat.files : undefined,
     network: await isNetwork(path),
-    webRoot: absolute.split(sep).find(part => WEB_ROOTS.has(part.toLowerCase())),
+    webRoot: webRootOf(absolute),
   }
 }
 

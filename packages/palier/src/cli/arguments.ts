@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-export const COMMANDS = ['doctor', 'stats', 'clear', 'gc'] as const
+export const COMMANDS = ['init', 'doctor', 'stats', 'clear', 'gc'] as const
 export type CommandName = (typeof COMMANDS)[number]
 
 /** What was typed, checked. */
@@ -20,6 +20,11 @@ export interface Arguments {
   readonly pattern?: string
   readonly maxBytes?: number
   readonly maxFiles?: number
+  /** Only of `init`. */
+  readonly lang?: 'en' | 'fr'
+  readonly file?: string
+  readonly dryRun: boolean
+  readonly reopen: boolean
 }
 
 /** The command line is wrong: exit code 2. The message names what is wrong, and never shows a URL whole. */
@@ -44,12 +49,17 @@ const OPTIONS = {
   pattern: { type: 'string' },
   'max-bytes': { type: 'string' },
   'max-files': { type: 'string' },
+  lang: { type: 'string' },
+  file: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+  reopen: { type: 'boolean' },
 } as const
 
 type OptionName = keyof typeof OPTIONS
 
 const EVERYWHERE: readonly OptionName[] = ['help', 'version', 'json', 'namespace', 'backend', 'dir', 'redis-url']
 const OWN: Readonly<Record<CommandName, readonly OptionName[]>> = {
+  init: ['yes', 'lang', 'file', 'dry-run', 'reopen'],
   doctor: [],
   stats: ['max-bytes', 'max-files'],
   clear: ['yes', 'type', 'tag', 'pattern'],
@@ -69,6 +79,11 @@ function countOf(option: string, text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (Number.isSafeInteger(count) && count > 0) return count
   throw new UsageError(`--${option}: expected a whole number above 0, received '${text}'`)
+}
+
+function languageOf(text: string): 'en' | 'fr' {
+  if (text === 'en' || text === 'fr') return text
+  throw new UsageError(`--lang: expected en or fr, received '${text}'`)
 }
 
 function isCommand(word: string): word is CommandName {
@@ -127,20 +142,27 @@ export function parseArguments(argv: readonly string[]): Arguments {
     if (!allowed.includes(name))
       throw new UsageError(`option '--${name}' does not belong to ${command ?? 'palier alone'}`)
   }
+  if (command === 'init' && values.namespace !== undefined) {
+    throw new UsageError("option '--namespace' does not belong to init")
+  }
   const targets = (['type', 'tag', 'pattern'] as const).filter(name => values[name] !== undefined)
   if (targets.length > 1) throw new UsageError(`--${targets.join(' and --')} exclude each other`)
-  const texts = ['namespace', 'backend', 'dir', 'type', 'tag', 'pattern'] as const
+  const texts = ['namespace', 'backend', 'dir', 'type', 'tag', 'pattern', 'file'] as const
   const given = Object.fromEntries(texts.filter(name => values[name] !== undefined).map(name => [name, values[name]]))
   const url = values['redis-url']
   const maxBytes = values['max-bytes']
   const maxFiles = values['max-files']
+  const { lang } = values
   return {
     command,
     help: values.help === true,
     version: values.version === true,
     json: values.json === true,
     yes: values.yes === true,
+    dryRun: values['dry-run'] === true,
+    reopen: values.reopen === true,
     ...given,
+    ...(typeof lang === 'string' && { lang: languageOf(lang) }),
     ...(typeof url === 'string' && { redisUrl: url }),
     ...(typeof maxBytes === 'string' && { maxBytes: bytesOf('max-bytes', maxBytes) }),
     ...(typeof maxFiles === 'string' && { maxFiles: countOf('max-files', maxFiles) }),

@@ -1,6 +1,6 @@
 import { bytesText, countText, plural } from '../advice/words.ts'
 import type { Comparison, Diagnosis } from './doctor.ts'
-import { type Measurement, OPERATIONS, RECORD_BYTES, timingOf } from './measure.ts'
+import { type Measurement, OPERATIONS, RECORD_BYTES, timingOf } from '../advice/measure.ts'
 import type { Finding } from '../advice/finding.ts'
 import { labelled, microsText, type Paint, table, WIDTH, wrap } from './text.ts'
 

@@ -22,7 +22,7 @@ import {
   RECORD_BYTES,
   type Subject,
   timingOf,
-} from './measure.ts'
+} from '../advice/measure.ts'
 import type { Job, Outcome } from './run.ts'
 import { shownConfiguration, type ShownSetting } from './secrets.ts'
 

@@ -19,6 +19,8 @@ const GENERAL = `palier: looks after the cache of an application
 
 Usage: palier COMMAND [OPTIONS]
 
+  init     finds out what this server offers, measures it, proposes settings and
+           writes them so that they can be taken back
   doctor   finds the backend as the application does, says why, measures it
            and warns about what will hurt
   stats    counts the entries and bytes that the backend holds
@@ -30,6 +32,21 @@ palier COMMAND --help tells more of a command.
 `
 
 const OF: Readonly<Record<CommandName, string>> = {
+  init: `Usage: palier init [--yes] [--dry-run] [OPTIONS]
+
+Looks at this server, tests the disk, finds Redis, measures and proves each in
+turn, proposes the better one and writes it into the settings file, after a
+probe has started with it. Then it asks whether to keep it; without an answer
+the change is taken back after a minute, by whichever process comes next.
+
+  --yes             take the proposal and keep it, without a question
+  --dry-run         find, measure and propose; write nothing
+  --file PATH       the settings file                   (else ./.env)
+  --lang en|fr      the language of what is found       (else LANG)
+  --reopen          open a finished installation again, with a new token
+
+Exit codes: 0 done, 1 not done or taken back, 2 wrong usage.
+${COMMON}`,
   doctor: `Usage: palier doctor [OPTIONS]
 
 Shows which backend was found and what was tried, the configuration and where

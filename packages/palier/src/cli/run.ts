@@ -7,6 +7,7 @@ import { clear } from './clear.ts'
 import { doctor } from './doctor.ts'
 import { gc } from './gc.ts'
 import { helpText } from './help.ts'
+import { init } from './init.ts'
 import { type Hide, hider } from './secrets.ts'
 import { stats } from './stats.ts'
 import { type Paint, painter } from './text.ts'
@@ -19,7 +20,9 @@ export interface Terminal {
   out(text: string): void
   err(text: string): void
   /** Asks for a yes or no; undefined: nobody is there to answer. */
-  confirm(question: string): Promise<boolean | undefined>
+  confirm(question: string, signal?: AbortSignal): Promise<boolean | undefined>
+  /** Asks for a text that is not shown while it is typed; undefined: nobody is there to answer. */
+  secret?(question: string): Promise<string | undefined>
   /** Aborts when the user wants to leave: what was written is taken away first. */
   readonly signal: AbortSignal
 }
@@ -28,6 +31,8 @@ export interface Job {
   readonly given: Arguments
   readonly place: Place
   readonly terminal: Terminal
+  /** Prints for people at once, before the command is over; nothing with `--json`. */
+  print(lines: (paint: Paint) => readonly string[]): void
 }
 
 /** What a command has to say. The report is what `--json` prints; its shape is in docs/cli.md. */
@@ -43,7 +48,7 @@ export interface Outcome {
 /** Raised when the shape of a report changes in a way that breaks a reader. */
 const FORMAT = 1
 
-const RUN: Readonly<Record<CommandName, (job: Job) => Promise<Outcome>>> = { doctor, stats, clear, gc }
+const RUN: Readonly<Record<CommandName, (job: Job) => Promise<Outcome>>> = { init, doctor, stats, clear, gc }
 
 const MISUSE: readonly string[] = ['PALIER_BAD_OPTION', 'PALIER_BAD_KEY', 'PALIER_PROTECTED']
 
@@ -66,16 +71,18 @@ function print(outcome: Outcome, job: Job, hide: Hide): void {
     terminal.out(`${JSON.stringify(report, safe, 2)}\n`)
     return
   }
+  job.print(paint => outcome.lines(paint))
+}
+
+function printer(terminal: Terminal, isJson: boolean, hide: Hide): Job['print'] {
   const { NO_COLOR } = terminal.environment
   const paint = painter(terminal.isTerminal && (NO_COLOR === undefined || NO_COLOR === ''))
-  terminal.out(
-    hide(
-      outcome
-        .lines(paint)
-        .map(line => `${line}\n`)
-        .join(''),
-    ),
-  )
+  return lines => {
+    const text = lines(paint)
+      .map(line => `${line}\n`)
+      .join('')
+    if (!isJson && text !== '') terminal.out(hide(text))
+  }
 }
 
 /** A command that could not do its work: a report of its own, so that a reader of `--json` always finds one. */
@@ -116,7 +123,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       terminal.err(helpText(undefined))
       return 2
     }
-    return await perform({ given, place: placeOf(given, environment), terminal }, given.command, hide)
+    const job: Job = { given, place: placeOf(given, environment), terminal, print: printer(terminal, given.json, hide) }
+    return await perform(job, given.command, hide)
   } catch (error) {
     terminal.err(`palier: ${hide(messageOf(error))}\n`)
     if (!isMisuse(error)) return 1

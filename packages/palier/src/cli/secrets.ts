@@ -9,8 +9,8 @@ export type Hide = (text: string) => string
 
 /** Shorter passwords are not looked for in other texts: every `a` would become a riddle. */
 const SHORTEST = 4
-/** User and password of a URL, up to the last @ of the word: a password may hold one. */
-const CREDENTIALS = /(:\/\/[^\s:@/]*):\S*@/g
+/** User and password of a URL, up to the last @ of the word: a password may hold one. The name of a variable is none. */
+const CREDENTIALS = /(:\/\/[^\s:@/]*):(?!\$[{(][A-Z_]+[})]@)\S*@/g
 
 function passwordsOf(url: string): readonly string[] {
   // A URL of several sentinels has more hosts than a URL may have.

@@ -19,7 +19,7 @@ export function wrap(text: string, indent: number, width: number = WIDTH): reado
   const room = width - indent
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(/\s+/).filter(Boolean)) {
+  for (const word of text.split(/[^\S\u00a0\u202f]+/).filter(Boolean)) {
     if (line !== '' && line.length + 1 + word.length > room) {
       lines.push(line)
       line = word

@@ -45,7 +45,7 @@ describe('palier init', () => {
     expect((await readdir(join(cwd, '.palier'))).sort()).toContain('setup-token')
   })
 
-  test('writes nothing with --dry-run, in French, and nothing without an answer', async () => {
+  test('writes nothing with --dry-run, and speaks French', async () => {
     const dry = await palier(['init', '--dry-run', '--lang', 'fr', '--backend', 'filesystem'], { cwd })
     expect(dry).toMatchObject({ code: 0, stderr: '' })
     expect(dry.stdout).toContain('+ CACHE_BACKEND=filesystem')

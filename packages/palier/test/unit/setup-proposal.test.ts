@@ -107,6 +107,19 @@ describe('the proposal', () => {
     expect(several.against).toEqual([sentence('proposal.memory.several', { n: 3 })])
   })
 
+  test('offers other backends before more of the same, and any of them may be chosen', () => {
+    const second = candidate({ id: 'tcp:h:2/0', where: 'h:2' })
+    const facts = { storage: storage(), redis: redis(candidate(), second) }
+    expect(propose(facts).alternatives.map(one => one.id)).toEqual(['disk', 'memory'])
+    expect(decide(facts, { choose: 'tcp:h:2/0' }).chosen.id).toBe('tcp:h:2/0')
+    const bare = { ...redis(candidate({ usable: false, recommended: false })), client: undefined }
+    const without = propose({ storage: storage(), redis: bare })
+    expect(without.proposal.id).toBe('disk')
+    expect(without.alternatives.find(one => one.backend === 'redis')?.against).toEqual([
+      sentence('redis.summary.client'),
+    ])
+  })
+
   test('may be passed over, but against the tests only with a reason', () => {
     const open = candidate({ state: 'open', hasPassword: false, facts: [bad], recommended: false })
     const facts = { storage: storage(), redis: redis(open), measure: measure(row('disk', 80)) }

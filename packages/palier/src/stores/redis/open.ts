@@ -4,7 +4,7 @@ import { PalierError } from '../../errors.ts'
 import { ioredisPort, isIoRedis } from './ioredis.ts'
 import { nodeRedisPort } from './node-redis.ts'
 import type { ClientPort } from './port.ts'
-import type { Place } from './target.ts'
+import { isSocketPath, type Place } from './target.ts'
 
 /*
  * One connection through whichever client is installed. The client is left nothing to decide: it keeps no queue of
@@ -80,8 +80,7 @@ function nodeRedisOpener(make: typeof createClient): Open {
       database: place.db,
       disableOfflineQueue: true,
       socket: {
-        host,
-        port,
+        ...(isSocketPath(host) ? { path: host } : { host, port }),
         connectTimeout: patience,
         reconnectStrategy: false,
         ...(tls ? { tls: true as const } : {}),
@@ -117,8 +116,7 @@ function ioredisOpener(Client: typeof Redis): Open {
     const client = new Client({
       ...credentials(place),
       ...(tls ? { tls: {} } : {}),
-      host,
-      port,
+      ...(isSocketPath(host) ? { path: host } : { host, port }),
       db,
       lazyConnect: true,
       connectTimeout: patience,

@@ -3,7 +3,7 @@ import { reasonOf } from './port.ts'
 
 /** Where a server is, when the caller gives no client. */
 export interface RedisConnect {
-  /** Default `localhost`. */
+  /** A name, an address, or the absolute path of a unix socket. Default `localhost`. */
   readonly host?: string
   /** Default 6379. */
   readonly port?: number
@@ -84,7 +84,8 @@ function fromServerUrl(text: string): RedisConnect {
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw badUrl()
   const db = url.pathname.replace(/^\//, '')
   if (db !== '' && !/^\d+$/.test(db)) throw badUrl()
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+  // The slashes of a socket's path are escaped in a URL: redis://%2Frun%2Fredis.sock.
+  const host = decodeURIComponent(url.hostname.replace(/^\[|\]$/g, ''))
   return {
     tls: url.protocol === 'rediss:',
     ...(host === '' ? {} : { host }),
@@ -157,8 +158,12 @@ export function targetOf(url: string | undefined, connect: RedisConnect | undefi
   return { ...place, ...known.nodes[0], sentinel: known }
 }
 
-/** `host:port`, as people may read it. */
+/** A host that begins with a slash is the path of a unix socket. */
+export const isSocketPath = (host: string): boolean => host.startsWith('/')
+
+/** `host:port` or the path of a socket, as people may read it. */
 export function placeName({ host, port }: { readonly host: string; readonly port: number }): string {
+  if (isSocketPath(host)) return host
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 

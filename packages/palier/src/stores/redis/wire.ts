@@ -2,7 +2,7 @@ import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type Args, type Reply, reasonOf } from './port.ts'
 import { createReplyReader } from './reply-reader.ts'
-import type { Place } from './target.ts'
+import { isSocketPath, type Place } from './target.ts'
 
 /*
  * One connection spoken to without a client, for a few small questions: a client hides the reason why it cannot
@@ -20,7 +20,7 @@ const isName = (host: string): boolean => !/^[\d.]+$|:/.test(host)
 export function openWire({ host, port, tls }: Pick<Place, 'host' | 'port' | 'tls'>): Wire {
   const socket = tls
     ? connectTls({ host, port, ...(isName(host) ? { servername: host } : {}) })
-    : connectTcp({ host, port })
+    : connectTcp(isSocketPath(host) ? { path: host } : { host, port })
   const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = []
   let failure: Error | undefined
   const fail = (error: Error): void => {

@@ -64,7 +64,7 @@ export function timingOf(samples: readonly number[]): Timing | undefined {
 }
 
 /** Where the true median lies with 95 % confidence, by the ranks of the samples: no shape of distribution is assumed. */
-function medianRange(samples: readonly number[]): { low: number; high: number } {
+export function medianRange(samples: readonly number[]): { low: number; high: number } {
   const ordered = sorted(samples)
   const half = 0.98 * Math.sqrt(ordered.length)
   return {
@@ -114,7 +114,7 @@ async function timed<T>(operation: Operation, into: number[], work: () => Promis
   return value
 }
 
-function record(key: string): Buffer {
+export function record(key: string): Buffer {
   const head = { key, createdAt: Date.now(), ttl: TTL, grace: 0, cost: 0, mark: 0, form: 0, size: 0, stamps: [] }
   const bare = encodeRecord(head, new Uint8Array(0)).length
   const payload = randomBytes(Math.max(0, RECORD_BYTES - bare))
@@ -145,17 +145,39 @@ async function attempt(run: Run, key: string): Promise<void> {
   }
 }
 
+/** How hard stores may be pressed; left out, as fast as they go. */
+export interface Pace {
+  /** Operations a second, of all stores together. */
+  readonly perSecond: number
+  /** Called after each round with the share that is done, 0 to 1; false ends the measurement. */
+  after(share: number): boolean
+}
+
+/** Resolves when a round of so many operations is over at this pace. */
+function resting(pace: Pace | undefined, began: number, operations: number): Promise<void> | undefined {
+  if (pace === undefined) return undefined
+  const left = began + (operations / pace.perSecond) * 1000 - performance.now()
+  return left < 1 ? undefined : new Promise(resolve => setTimeout(resolve, left))
+}
+
 /** Measures all of them in turns; never rejects, and leaves no record behind in a store that works. */
-export async function measure(subjects: readonly Subject[], signal: AbortSignal): Promise<readonly Measurement[]> {
+export async function measure(
+  subjects: readonly Subject[],
+  signal: AbortSignal,
+  pace?: Pace,
+): Promise<readonly Measurement[]> {
   const runs: Run[] = subjects.map(one => ({ ...one, samples: { get: [], set: [], delete: [] }, failure: undefined }))
   const prefix = `${namespacePrefix(DOCTOR_NAMESPACE)}e::${randomBytes(6).toString('hex')}`
   const end = performance.now() + TIME_LIMIT
   for (let i = 0; i < WARM_UP + ROUNDS && !signal.aborted; i++) {
     if (i === WARM_UP) for (const { samples } of runs) for (const name of OPERATIONS) samples[name].length = 0
     if (i >= WARM_UP + LEAST_ROUNDS && performance.now() > end) break
+    const began = performance.now()
     // Each round begins with another store: whoever comes after a slow neighbour would always pay for it.
     const turn = i % Math.max(1, runs.length)
     for (const run of [...runs.slice(turn), ...runs.slice(0, turn)]) await attempt(run, `${prefix}-${i}`)
+    if (pace?.after((i + 1) / (WARM_UP + ROUNDS)) === false) break
+    await resting(pace, began, runs.length * OPERATIONS.length)
   }
   return runs.map(({ name, samples, failure }) => ({ name, samples, failure }))
 }

@@ -1,0 +1,66 @@
+/**
+ * The installation: finds out what a server offers, proves it, proposes settings, and writes them so that they can be
+ * taken back. `palier init` and the pages of `@palier/console` are its doors; an application may build another.
+ */
+export {
+  type ApplyInput,
+  type ApplyPhase,
+  type ApplyResult,
+  type Comparison,
+  type CorrectnessProof,
+  type DeclaredType,
+  type DiffLine,
+  type Fact,
+  type Language,
+  type MeasuredRow,
+  type MeasureInput,
+  type MeasureResult,
+  type PlannedType,
+  type Preset,
+  PRESETS,
+  type Privacy,
+  type ProofId,
+  type ProofRequest,
+  type ProofResult,
+  type Proposal,
+  type ProposalInput,
+  type ProposalResult,
+  type Quota,
+  type RedisAddress,
+  type RedisCandidate,
+  type RedisInput,
+  type RedisResult,
+  type RedisState,
+  type Review,
+  type Sentence,
+  type ServerInput,
+  type ServerResult,
+  type Shape,
+  SHAPES,
+  type Snippet,
+  type StepId,
+  STEPS,
+  type StorageInput,
+  type StorageResult,
+  type Timing,
+  type TypeEdit,
+  type TypesInput,
+  type TypesResult,
+  type Verdict,
+} from './setup/contract.ts'
+export type {
+  Progress,
+  Report,
+  RunOptions,
+  Setup,
+  SetupOptions,
+  SetupState,
+  StepInputs,
+  StepResults,
+  StepStatus,
+  Unlocking,
+} from './setup/door.ts'
+export { createSetup } from './setup/engine.ts'
+export { withValues } from './setup/env-file.ts'
+export { say } from './setup/words.ts'
+export type { WordKey } from './setup/words/en.ts'
