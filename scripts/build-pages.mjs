@@ -18,7 +18,7 @@ const BUILDS = [
     name: "the wizard's style and script",
     config: 'packages/console/wizard/vite.config.ts',
     sources: ['packages/design', 'packages/console/wizard'],
-    into: 'packages/console/dist/wizard',
+    into: 'packages/console/dist/wizard-pages',
   },
   {
     name: "the application's pages",

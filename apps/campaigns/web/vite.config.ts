@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { precompressed, sharedFiles } from '../../../packages/design/build/plugins.ts'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
@@ -10,7 +11,12 @@ function offlineList(): Plugin {
     name: 'offline-list',
     generateBundle(_options, bundle) {
       const files = Object.keys(bundle).filter(name => name.startsWith('assets/'))
-      this.emitFile({ type: 'asset', fileName: 'offline.json', source: JSON.stringify(files.toSorted()) })
+      const source = JSON.stringify(files.toSorted())
+      this.emitFile({ type: 'asset', fileName: 'offline.json', source })
+      // A browser knows a new service worker by its bytes, and only a new one reads the list again.
+      const worker = bundle['worker.js']
+      const digest = createHash('sha256').update(source).digest('hex')
+      if (worker?.type === 'chunk') worker.code += `// ${digest}\n`
     },
   }
 }

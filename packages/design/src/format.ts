@@ -19,7 +19,8 @@ export interface Format {
   day(at: number): string
   /** How long ago or until: 2 min ago, in 12 s. */
   relative(at: number, now: number): string
-  money(amount: number, currency: string): string
+  /** With as many digits as the currency has, or with up to so many: prices of one message are parts of a cent. */
+  money(amount: number, currency: string, digits?: number): string
 }
 
 const SECOND = 1000
@@ -45,7 +46,8 @@ function createFormat(language: Language): Format {
       style: 'unit',
       unit: name,
       // "30m 17s" in English, where short is "30 mins"; "30 min 17 s" in French, where narrow sets no space.
-      unitDisplay: name === 'day' ? 'long' : language === 'en' && !name.endsWith('byte') ? 'narrow' : 'short',
+      unitDisplay:
+        name === 'day' || name === 'byte' ? 'long' : language === 'en' && !name.endsWith('byte') ? 'narrow' : 'short',
       maximumFractionDigits: digits,
     }).format(value)
   // As short as it can be while it says something: "3 h 12 min", and no "3 h 12 min 4 s".
@@ -91,7 +93,12 @@ function createFormat(language: Language): Format {
       if (size < DAY) return relative.format(Math.round(ms / HOUR), 'hour')
       return relative.format(Math.round(ms / DAY), 'day')
     },
-    money: (amount, currency) => new Intl.NumberFormat(locale, { style: 'currency', currency }).format(amount),
+    money: (amount, currency, digits) =>
+      new Intl.NumberFormat(locale, {
+        style: 'currency',
+        currency,
+        ...(digits !== undefined && { maximumFractionDigits: digits }),
+      }).format(amount),
   }
 }
 

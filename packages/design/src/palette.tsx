@@ -57,7 +57,10 @@ export function Palette({
     if (dialog !== null && !dialog.open) dialog.showModal()
     return () => dialog?.close()
   }, [])
-  useEffect(() => document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: 'nearest' }), [at, id])
+  useEffect(() => {
+    // Newer browsers answer with a promise, which an effect must not.
+    document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: 'nearest' })
+  }, [at, id])
   const choose = (command: Command | undefined): void => {
     if (command === undefined) return
     onClose()

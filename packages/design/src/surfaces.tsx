@@ -19,7 +19,11 @@ export function Card({
 }): ReactNode {
   const id = useId()
   return (
-    <section {...rest} className={`card${flush ? ' flush' : ''} ${className}`.trimEnd()} aria-labelledby={title === undefined ? undefined : id}>
+    <section
+      {...rest}
+      className={`card${flush ? ' flush' : ''} ${className}`.trimEnd()}
+      aria-labelledby={title === undefined ? undefined : id}
+    >
       {title !== undefined && (
         <header>
           <h2 id={id}>{title}</h2>

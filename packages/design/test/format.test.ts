@@ -31,7 +31,7 @@ describe('what numbers look like', () => {
 
   test('bytes are counted by thousands', () => {
     expect([0, 999, 1500, 2_600_000, 128_000_000_000].map(size => plain(en.bytes(size)))).toEqual([
-      ...['0 byte', '999 byte', '1.5 kB', '2.6 MB', '128 GB'],
+      ...['0 bytes', '999 bytes', '1.5 kB', '2.6 MB', '128 GB'],
     ])
     expect(plain(fr.bytes(2_600_000))).toBe('2,6 Mo')
   })

@@ -19,15 +19,22 @@ interface Contact {
 type State = ReadonlyMap<string, Contact>
 
 const CATEGORIES = ['a', 'b', 'c'] as const
-const contact = (id: string, ...categories: readonly string[]): Contact => ({ id, categories: categories.map(name => ({ id: name })) })
+const contact = (id: string, ...categories: readonly string[]): Contact => ({
+  id,
+  categories: categories.map(name => ({ id: name })),
+})
 const INITIAL: State = new Map(['1', '2', '3', '4'].map((id, at) => [id, contact(id, ...CATEGORIES.slice(0, at % 3))]))
 
 /** What becomes of a request: done and answered, refused, or done with the answer lost on the way. */
 type Fate = 'done' | 'refused' | 'lost'
 type Action =
-  | { readonly kind: 'create' | 'delete'; readonly which: number; readonly fate: Fate }
-  | { readonly kind: 'move' | 'add'; readonly which: number; readonly category: number; readonly fate: Fate }
-  | { readonly kind: 'foreign' | 'read' | 'go on'; readonly which: number }
+  | { readonly kind: 'create'; readonly which: number; readonly fate: Fate }
+  | { readonly kind: 'delete'; readonly which: number; readonly fate: Fate }
+  | { readonly kind: 'move'; readonly which: number; readonly category: number; readonly fate: Fate }
+  | { readonly kind: 'add'; readonly which: number; readonly category: number; readonly fate: Fate }
+  | { readonly kind: 'foreign'; readonly which: number }
+  | { readonly kind: 'read'; readonly which: number }
+  | { readonly kind: 'go on'; readonly which: number }
 
 const which = fc.nat(30)
 const fate = fc.constantFrom<Fate>('done', 'done', 'refused', 'lost')
@@ -48,6 +55,8 @@ interface Op {
   state: 'shown' | 'failed' | 'foreign'
   /** When the server did it, by the count of what it did. */
   doneAt: number
+  /** The answer with what the server made of the contact has come. */
+  isTold: boolean
 }
 
 function world() {
@@ -75,7 +84,15 @@ function world() {
   }
 
   const change = (steps: readonly Step<Contact>[], serverIds: readonly string[], end: Fate): void => {
-    const mine = steps.map(({ apply }, at): Op => ({ id: serverIds[at] ?? '', apply, state: 'shown', doneAt: Number.POSITIVE_INFINITY }))
+    const mine = steps.map(
+      ({ apply }, at): Op => ({
+        id: serverIds[at] ?? '',
+        apply,
+        state: 'shown',
+        doneAt: Number.POSITIVE_INFINITY,
+        isTold: false,
+      }),
+    )
     ops.push(...mine)
     const fail = (): never => {
       for (const op of mine) op.state = op.doneAt === Number.POSITIVE_INFINITY ? 'failed' : 'foreign'
@@ -99,6 +116,7 @@ function world() {
       server = next
       await step()
       if (end === 'lost') return fail()
+      for (const op of mine) op.isTold = true
       return { value: undefined, contacts: steps.map(({ id }, at) => [id, server.get(serverIds[at] ?? '')] as const) }
     }
     void pending.run({ contacts: steps }, { send, settled: read }).catch(() => undefined)
@@ -106,13 +124,20 @@ function world() {
 
   const view = (): readonly Contact[] =>
     shown === undefined ? [] : contactsWith(shown.items, pending.all, shown.asked)
-  const own = (at: number): Contact | undefined => view().filter(one => !one.id.startsWith('f') && !one.id.startsWith('new'))[at % 30]
+  const own = (at: number): Contact | undefined =>
+    view().filter(one => !one.id.startsWith('f') && !one.id.startsWith('new'))[at % 30]
 
   const act = (action: Action): void => {
     if (action.kind === 'go on') return waiting.splice(action.which % Math.max(waiting.length, 1), 1)[0]?.()
     if (action.kind === 'read') return void read()
     if (action.kind === 'foreign') {
-      const op: Op = { id: `f${++made}`, apply: () => contact(`f${made}`, 'a'), state: 'foreign', doneAt: ++did }
+      const op: Op = {
+        id: `f${++made}`,
+        apply: () => contact(`f${made}`, 'a'),
+        state: 'foreign',
+        doneAt: ++did,
+        isTold: false,
+      }
       server = new Map(server).set(op.id, contact(op.id, 'a'))
       ops.push({ ...op, apply: () => contact(op.id, 'a') })
       return
@@ -131,15 +156,23 @@ function world() {
     const others = view().filter(one => /^\d/.test(one.id))
     const add = (one: Contact): Contact =>
       one.categories.some(({ id }) => id === category.id) ? one : { ...one, categories: [...one.categories, category] }
-    return change(others.map(one => changing(one, add)), others.map(one => one.id), action.fate)
+    return change(
+      others.map(one => changing(one, add)),
+      others.map(one => one.id),
+      action.fate,
+    )
   }
+
+  /** What was done and its answer lost is told by the next answer about the same contact. */
+  const isToldLater = (op: Op): boolean =>
+    ops.some(other => other.id === op.id && other.isTold && other.doneAt > op.doneAt)
 
   /** The truth: what the copy has of others, and everything of one's own that has not failed. */
   const expected = (): State => {
     const at = shown?.at ?? 0
     const state = new Map(INITIAL)
     for (const op of ops) {
-      if (op.state === 'failed' || (op.state === 'foreign' && op.doneAt > at)) continue
+      if (op.state === 'failed' || (op.state === 'foreign' && op.doneAt > at && !isToldLater(op))) continue
       const after = op.apply(state.get(op.id))
       if (after === undefined) state.delete(op.id)
       else state.set(op.id, { ...after, id: op.id })
@@ -202,4 +235,33 @@ test('lists and counters equal the model at every moment, whatever order changes
     }),
     { numRuns: 400 },
   )
+})
+
+test('a change of something that is being changed is sent after the first one, with what that made of it', async () => {
+  const pending = createPendingChanges<Contact, { readonly id: string }>()
+  const seen = contact('1')
+  const answers: ((value: Contact) => void)[] = []
+  const sent: (Contact | undefined)[] = []
+  const move = (category: string): Promise<void> =>
+    pending.run(
+      { contacts: [changing(seen, one => ({ ...one, categories: [{ id: category }] }))] },
+      {
+        async send(known) {
+          sent.push(known.contact('1'))
+          const value = await new Promise<Contact>(resolve => void answers.push(resolve))
+          return { value: undefined, contacts: [['1', value]] }
+        },
+        settled: async () => 0,
+      },
+    )
+  const [first, second] = [move('a'), move('b')]
+  await setImmediate()
+  expect(sent).toEqual([seen])
+  expect(contactsWith([seen], pending.all, 0)).toEqual([contact('1', 'b')])
+  answers[0]?.(contact('1', 'a'))
+  await first
+  await setImmediate()
+  expect(sent).toEqual([seen, contact('1', 'a')])
+  answers[1]?.(contact('1', 'b'))
+  await second
 })

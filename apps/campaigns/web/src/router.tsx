@@ -29,7 +29,10 @@ const root = createRootRouteWithContext<RouterContext>()({
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
-function textsOf<K extends string>(search: Readonly<Record<string, unknown>>, ...names: readonly K[]): { [N in K]?: string } {
+function textsOf<K extends string>(
+  search: Readonly<Record<string, unknown>>,
+  ...names: readonly K[]
+): { [N in K]?: string } {
   const entries = names.map(name => [name, textOf(search[name])] as const).filter(([, text]) => text !== undefined)
   return Object.fromEntries(entries) as { [N in K]?: string }
 }

@@ -97,14 +97,6 @@ export function templatesQuery(client: Client) {
   })
 }
 
-export function accountsQuery(client: Client) {
-  return queryOptions({
-    queryKey: ['accounts'],
-    queryFn: ({ signal }) => client.ask('GET /whatsapp/accounts', {}, { signal }),
-    meta: showing('accounts'),
-  })
-}
-
 const SAMPLE_CONTACTS = 8
 
 /** A few real people of a category, to read the messages with their eyes. */

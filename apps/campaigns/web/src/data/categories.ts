@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import type { BodyOf, Client } from './client.ts'
-import type { Category, Contact } from './context.tsx'
+import type { Category, Contact } from './things.ts'
 import { categoriesWith, categoryDelta, type Pending } from './pending.ts'
 import { showing } from './tags.ts'
 

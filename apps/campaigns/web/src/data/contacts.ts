@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import type { BodyOf, Client, QueryOf } from './client.ts'
-import type { Contact } from './context.tsx'
+import type { AnswerOf, BodyOf, Client, QueryOf } from './client.ts'
+import type { Contact } from './things.ts'
 import type { Listing } from './pending.ts'
 import { showing } from './tags.ts'
 
@@ -40,7 +40,8 @@ const folded = (text: string): string => text.normalize('NFD').replaceAll(/\p{M}
 const PHONE_LIKE = /^\+?[\d\s().\-/]{2,}$/
 
 function isFound(contact: Contact, q: string): boolean {
-  if (PHONE_LIKE.test(q)) return contact.phone?.replaceAll(/\D/g, '').includes(q.replaceAll(/\D/g, '').replace(/^0+/, '')) === true
+  if (PHONE_LIKE.test(q))
+    return contact.phone?.replaceAll(/\D/g, '').includes(q.replaceAll(/\D/g, '').replace(/^0+/, '')) === true
   if (q.includes('@')) return contact.email?.startsWith(q.toLowerCase()) === true
   return folded(contact.name).startsWith(folded(q))
 }
@@ -76,6 +77,8 @@ export interface ListPage {
   readonly before?: ListPage
 }
 
+const FIRST_PAGE: ListPage = { index: 0 }
+
 export const PAGE_SIZE = 100
 /** Kept at once: each deletion on the server asks for all that is kept, and 200,000 contacts are 2,000 pages. */
 export const MOST_PAGES = 6
@@ -84,8 +87,12 @@ export const contactsQuery = (client: Client, filter: ContactFilter) =>
   infiniteQueryOptions({
     queryKey: ['contacts', 'list', listQueryOf(filter)],
     queryFn: ({ pageParam: { cursor }, signal }) =>
-      client.ask('GET /contacts', { query: { ...listQueryOf(filter), limit: PAGE_SIZE, ...(cursor !== undefined && { cursor }) } }, { signal }),
-    initialPageParam: { index: 0 } as ListPage,
+      client.ask(
+        'GET /contacts',
+        { query: { ...listQueryOf(filter), limit: PAGE_SIZE, ...(cursor !== undefined && { cursor }) } },
+        { signal },
+      ),
+    initialPageParam: FIRST_PAGE,
     getNextPageParam: ({ value }, _all, page): ListPage | undefined =>
       value.next_cursor === null ? undefined : { index: page.index + 1, cursor: value.next_cursor, before: page },
     getPreviousPageParam: (_first, _all, page): ListPage | undefined => page.before,
@@ -98,6 +105,36 @@ export const contactQuery = (client: Client, id: string) =>
     queryKey: ['contacts', 'one', id],
     queryFn: ({ signal }) => client.ask('GET /contacts/{id}', { path: { id } }, { signal }),
     meta: showing('contacts', 'categories'),
+  })
+
+const HISTORY_PAGE = 30
+
+export const activityQuery = (client: Client, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['contacts', 'activity', id],
+    queryFn: ({ pageParam, signal }) =>
+      client.ask(
+        'GET /contacts/{id}/activity',
+        { path: { id }, query: { limit: HISTORY_PAGE, ...(pageParam !== '' && { cursor: pageParam }) } },
+        { signal },
+      ),
+    initialPageParam: '',
+    getNextPageParam: ({ value }) => value.next_cursor ?? undefined,
+    meta: showing('contacts', 'messages'),
+  })
+
+export const contactMessagesQuery = (client: Client, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['contacts', 'messages', id],
+    queryFn: ({ pageParam, signal }) =>
+      client.ask(
+        'GET /contacts/{id}/messages',
+        { path: { id }, query: { limit: HISTORY_PAGE, ...(pageParam !== '' && { cursor: pageParam }) } },
+        { signal },
+      ),
+    initialPageParam: '',
+    getNextPageParam: ({ value }) => value.next_cursor ?? undefined,
+    meta: showing('messages'),
   })
 
 /** A contact as a form has it: texts, as they were typed. */
@@ -125,7 +162,10 @@ export type FormField = 'name' | 'phone' | 'email' | 'attributes'
 export type FormProblem = 'noName' | 'longName' | 'noPhone' | 'badPhone' | 'badEmail' | 'badAttribute'
 
 /** What is certainly wrong with a form, before the server is asked. `isPhoneNeeded`: nothing else tells who it is. */
-export function formProblems(form: ContactForm, isPhoneNeeded: boolean): Readonly<Partial<Record<FormField, FormProblem>>> {
+export function formProblems(
+  form: ContactForm,
+  isPhoneNeeded: boolean,
+): Readonly<Partial<Record<FormField, FormProblem>>> {
   const [name, phone, email] = [form.name.trim(), form.phone.trim(), form.email.trim()]
   const names = form.attributes.map(one => one.name.trim()).filter(one => one !== '')
   const isBad = names.some(one => one.length > 64 || one.startsWith('__')) || new Set(names).size < names.length
@@ -135,13 +175,17 @@ export function formProblems(form: ContactForm, isPhoneNeeded: boolean): Readonl
     ...(phone === '' && isPhoneNeeded && { phone: 'noPhone' }),
     ...(phone !== '' && phone.replaceAll(/\D/g, '').length < 5 && { phone: 'badPhone' }),
     ...(email !== '' && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email) && { email: 'badEmail' }),
-    ...((isBad || form.attributes.some(one => one.name.trim() === '' && one.text.trim() !== '')) && { attributes: 'badAttribute' }),
+    ...((isBad || form.attributes.some(one => one.name.trim() === '' && one.text.trim() !== '')) && {
+      attributes: 'badAttribute',
+    }),
   }
 }
 
 const attributesOf = (form: ContactForm): Record<string, string> =>
   Object.fromEntries(
-    form.attributes.map(one => [one.name.trim(), one.text] as const).filter(([name, text]) => name !== '' && text !== ''),
+    form.attributes
+      .map(one => [one.name.trim(), one.text] as const)
+      .filter(([name, text]) => name !== '' && text !== ''),
   )
 
 export function newBodyOf(form: ContactForm): BodyOf<'POST /contacts'> {
@@ -182,6 +226,8 @@ const fieldsOf = (contact: Contact): Required<ContactChange> => ({
   attributes: contact.attributes,
 })
 
+export type ImportJob = AnswerOf<'GET /contacts/import/{job}'>
+
 /** Only what was changed in the form: fields that nobody touched are nobody's to overwrite. */
 export function changeOf(seen: Contact, form: ContactForm): ContactChange {
   const text = (value: string): string | null => (value.trim() === '' ? null : value.trim())
@@ -198,13 +244,42 @@ export function changeOf(seen: Contact, form: ContactForm): ContactChange {
 export function conflictsOf(seen: Contact, change: ContactChange, theirs: Contact): readonly ChangedField[] {
   const meanwhile = differences(fieldsOf(seen), fieldsOf(theirs))
   const now = fieldsOf(theirs)
-  return (Object.keys(change) as ChangedField[]).filter(field => field in meanwhile && !isSame(change[field], now[field]))
+  return (Object.keys(change) as ChangedField[]).filter(
+    field => field in meanwhile && !isSame(change[field], now[field]),
+  )
+}
+
+const FORM_FIELDS: Readonly<Record<ChangedField, keyof ContactForm>> = {
+  name: 'name',
+  phone: 'phone',
+  email: 'email',
+  category_ids: 'categoryIds',
+  attributes: 'attributes',
+}
+
+/** A field as a contact has it, for a form. */
+export function fieldOf(contact: Contact, field: ChangedField): Partial<ContactForm> {
+  const key = FORM_FIELDS[field]
+  return { [key]: formOf(contact)[key] }
+}
+
+/** The form again, over what somebody else has made of the contact: what the person did not touch is theirs. */
+export function mergedForm(seen: Contact, form: ContactForm, theirs: Contact): ContactForm {
+  const touched = Object.keys(changeOf(seen, form)) as ChangedField[]
+  const mine = touched.map(field => [FORM_FIELDS[field], form[FORM_FIELDS[field]]])
+  return { ...formOf(theirs), ...(Object.fromEntries(mine) as Partial<ContactForm>) }
 }
 
 /** A contact with a change in it, as it is shown until the server has said what it made of it. */
-export function changedContact(contact: Contact, change: ContactChange, nameOf: (categoryId: string) => string): Contact {
+export function changedContact(
+  contact: Contact,
+  change: ContactChange,
+  nameOf: (categoryId: string) => string,
+): Contact {
   const { category_ids, ...fields } = change
-  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Contact>
+  const given = Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Partial<Contact>
   return {
     ...contact,
     ...given,
@@ -213,7 +288,12 @@ export function changedContact(contact: Contact, change: ContactChange, nameOf: 
 }
 
 /** A contact that is being made. Its id is this page's own, until the server has given it one. */
-export function draftedContact(form: ContactForm, id: string, now: number, nameOf: (categoryId: string) => string): Contact {
+export function draftedContact(
+  form: ContactForm,
+  id: string,
+  now: number,
+  nameOf: (categoryId: string) => string,
+): Contact {
   const { name, phone = null, email = null, attributes = {}, category_ids = [] } = newBodyOf(form)
   return {
     id,
@@ -253,6 +333,24 @@ export function bulkChange(
     }
     return { ...contact, categories: action === 'add_categories' ? [...others, ...categories] : others }
   }
+}
+
+const EVERY_MS = 1000
+
+/** While a job goes on it is asked for each second; its end is final. */
+export function pollEvery(status: ImportJob['status'] | undefined): number | false {
+  return status === 'queued' || status === 'running' ? EVERY_MS : false
+}
+
+/** The things between two, both included, whichever comes first. */
+export function rangeOf<T extends { readonly id: string }>(
+  items: readonly T[],
+  from: string,
+  to: string,
+): readonly T[] {
+  const ends = [items.findIndex(one => one.id === from), items.findIndex(one => one.id === to)]
+  const [first, last] = [Math.min(...ends), Math.max(...ends)]
+  return first === -1 ? items.filter(one => one.id === to) : items.slice(first, last + 1)
 }
 
 /** Parts of at most `size`. */

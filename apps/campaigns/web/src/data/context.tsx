@@ -1,12 +1,12 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react'
-import type { AnswerOf, Client } from './client.ts'
+import type { Client } from './client.ts'
 import type { Live, LiveState } from './events.ts'
 import type { Pending, PendingChanges } from './pending.ts'
 import { isConcerned, type Tag } from './tags.ts'
+import type { Category, Contact } from './things.ts'
 
-export type Contact = AnswerOf<'GET /contacts'>['items'][number]
-export type Category = AnswerOf<'GET /categories'>['items'][number]
+export type { Category, Contact } from './things.ts'
 
 /** What every screen is given. */
 export interface Data {

@@ -11,7 +11,11 @@ export const picturesQuery = (client: Client) =>
   infiniteQueryOptions({
     queryKey: ['media'],
     queryFn: ({ signal, pageParam }) =>
-      client.ask('GET /media', { query: { limit: PART, ...(pageParam !== null && { cursor: pageParam }) } }, { signal }),
+      client.ask(
+        'GET /media',
+        { query: { limit: PART, ...(pageParam !== null && { cursor: pageParam }) } },
+        { signal },
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: last => last.value.next_cursor,
     meta: showing('media'),

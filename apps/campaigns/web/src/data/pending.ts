@@ -258,7 +258,11 @@ export function createPendingChanges<C extends Thing, G extends Thing>(): Pendin
       all.map(one => {
         if (one.key === key) return done
         if (one.answered !== undefined) return one
-        return { ...one, contacts: rebased(one.contacts, done.contacts), categories: rebased(one.categories, done.categories) }
+        return {
+          ...one,
+          contacts: rebased(one.contacts, done.contacts),
+          categories: rebased(one.categories, done.categories),
+        }
       }),
     )
   }
@@ -300,7 +304,7 @@ export function createPendingChanges<C extends Thing, G extends Thing>(): Pendin
     async run({ contacts = [], categories = [] }, { send, settled }) {
       const key = ++lastKey
       const ids = [...contacts, ...categories].map(step => step.id)
-      const earlier = [...new Set(ids.map(id => ends.get(id)))]
+      const earlier = [...new Set(ids.map(id => ends.get(id)))].filter(end => end !== undefined)
       become([
         ...all,
         {

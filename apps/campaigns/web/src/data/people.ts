@@ -46,7 +46,7 @@ export const apiKeysQuery = (client: Client) =>
     meta: showing('users'),
   })
 
-export interface HistoryFilter {
+interface HistoryFilter {
   readonly admin?: string
   readonly entity?: string
   readonly entity_id?: string

@@ -1,11 +1,8 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
-import type { AnswerOf, BodyOf, Client } from './client.ts'
+import type { AnswerOf, Client } from './client.ts'
 import { showing } from './tags.ts'
 
 export type SettingsAnswer = AnswerOf<'GET /settings'>
-export type SettingValues = SettingsAnswer['values']
-export type SettingName = keyof SettingValues
-export type SettingsChange = BodyOf<'PATCH /settings'>
 export type Account = AnswerOf<'GET /whatsapp/accounts'>['items'][number]
 export type Rates = AnswerOf<'GET /whatsapp/rates'>
 export type Rate = Rates['rates'][number]
@@ -44,7 +41,7 @@ const QUIET_MS = 15_000
 /** How long until jobs are asked for again: they tell of their progress by nothing else. */
 export const jobsPause = (jobs: readonly Pick<Job, 'status'>[]): number => (jobs.some(isUnderWay) ? BUSY_MS : QUIET_MS)
 
-export interface JobFilter {
+interface JobFilter {
   readonly status?: JobStatus
   readonly name?: string
 }

@@ -23,9 +23,19 @@ import {
 } from './contacts.ts'
 import { ApiError } from './client.ts'
 import { type Category, type Contact, useClient, usePending } from './context.tsx'
-import { askedOf, categoriesWith, changing, contactsWith, contactWith, making, type Pending, removing } from './pending.ts'
+import {
+  askedOf,
+  categoriesWith,
+  changing,
+  contactsWith,
+  contactWith,
+  making,
+  type Pending,
+  removing,
+} from './pending.ts'
 import { useCategories } from './use-categories.ts'
 import { useChange } from './use-change.ts'
+import { useNow } from './use-now.ts'
 
 type Changes = readonly Pending<Contact, Category>[]
 
@@ -33,8 +43,17 @@ type Changes = readonly Pending<Contact, Category>[]
 function withNames(contacts: readonly Contact[], pending: Changes, asked: number | undefined): readonly Contact[] {
   if (pending.every(change => change.categories.length === 0)) return contacts
   return contacts.map(contact => {
-    const known = contact.categories.map(one => ({ ...one, color: '', description: '', contact_count: 0, created_at: 0, updated_at: 0 }))
-    const shown = categoriesWith(known, pending, asked, { belongs: category => contact.categories.some(one => one.id === category.id) })
+    const known = contact.categories.map(one => ({
+      ...one,
+      color: '',
+      description: '',
+      contact_count: 0,
+      created_at: 0,
+      updated_at: 0,
+    }))
+    const shown = categoriesWith(known, pending, asked, {
+      belongs: category => contact.categories.some(one => one.id === category.id),
+    })
     return { ...contact, categories: shown.map(({ id, name }) => ({ id, name })) }
   })
 }
@@ -45,14 +64,15 @@ export function useContacts(filter: ContactFilter) {
   const pending = usePending()
   const query = useInfiniteQuery(contactsQuery(client, filter))
   const { data, hasNextPage } = query
+  const now = useNow()
   const start = ((data?.pageParams[0] as ListPage | undefined)?.index ?? 0) * PAGE_SIZE
   const contacts = useMemo(() => {
     if (data === undefined) return undefined
     const asked = askedOf(data)
     const loaded = data.pages.flatMap(page => page.value.items)
-    const listing = contactListing(filter, { now: Date.now(), isStart: start === 0, isEnd: !hasNextPage })
+    const listing = contactListing(filter, { now, isStart: start === 0, isEnd: !hasNextPage })
     return withNames(contactsWith(loaded, pending, asked, listing), pending, asked)
-  }, [data, pending, filter, start, hasNextPage])
+  }, [data, pending, filter, start, hasNextPage, now])
   return { ...query, contacts, start, isOffline: data?.pages.some(page => page.offline) === true }
 }
 
@@ -150,8 +170,13 @@ export function useConsent(): (seen: Contact, action: 'opt_in' | 'opt_out') => P
   const run = useChange()
   return (seen, action) => {
     const change = bulkChange(action, [], Date.now())
-    const step = { id: seen.id, known: seen, apply: (one: Contact | undefined) => (one === undefined ? undefined : change(one)) }
-    const operation = action === 'opt_in' ? ('POST /contacts/{id}/opt-in' as const) : ('POST /contacts/{id}/opt-out' as const)
+    const step = {
+      id: seen.id,
+      known: seen,
+      apply: (one: Contact | undefined) => (one === undefined ? undefined : change(one)),
+    }
+    const operation =
+      action === 'opt_in' ? ('POST /contacts/{id}/opt-in' as const) : ('POST /contacts/{id}/opt-out' as const)
     return run({ contacts: [step] }, async () => {
       const { value } = await client.ask(operation, { path: { id: seen.id } })
       return { value, contacts: [[seen.id, value]] }

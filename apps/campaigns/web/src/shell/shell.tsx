@@ -61,12 +61,11 @@ const words = defineWords(
 )
 
 function Navigation(): ReactNode {
-  const t = useWords(words)
   const name = useWords(navWords)
   const may = useMay()
   const groups = PLACES.map(group => ({ ...group, places: group.places.filter(place => may(place.permission)) }))
   return (
-    <nav className="nav" aria-label={t('main')}>
+    <div className="nav">
       {groups
         .filter(group => group.places.length > 0)
         .map(({ key, places }) => [
@@ -96,7 +95,7 @@ function Navigation(): ReactNode {
             )
           }),
         ])}
-    </nav>
+    </div>
   )
 }
 
@@ -204,13 +203,13 @@ export function Shell(): ReactNode {
       <a className="skip" href="#main">
         {t('skip')}
       </a>
-      <div className="side">
+      <nav className="side" aria-label={t('main')}>
         <Link className="brand" to="/">
           <Mark />
           Campaigns
         </Link>
         <Navigation />
-      </div>
+      </nav>
       <div className="page">
         <ReadingLine />
         <header className="top">

@@ -23,7 +23,7 @@ export function setShortcutsOn(isOn: boolean): void {
 }
 
 /** Where letters are written, and what is open above the page. */
-function isElsewhere(target: EventTarget | null): boolean {
+export function isElsewhere(target: EventTarget | null): boolean {
   if (document.querySelector('dialog[open], :popover-open:not(.toasts)') !== null) return true
   return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null
 }

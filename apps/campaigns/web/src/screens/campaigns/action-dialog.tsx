@@ -133,6 +133,8 @@ function StartDialog({ campaign, onClose, onDone }: DialogProps): ReactNode {
   )
 }
 
+const localZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone
+
 function ScheduleDialog({ campaign, onClose, onDone }: DialogProps): ReactNode {
   const t = useWords(actionWords)
   const { busy, run } = usePerform(campaign)
@@ -141,7 +143,7 @@ function ScheduleDialog({ campaign, onClose, onDone }: DialogProps): ReactNode {
   const [input, setInput] = useState(() => localInput(campaign.scheduled_at ?? opened + HOUR_MS))
   const at = momentOf(input)
   const isPast = at === undefined || at <= opened
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const zone = localZone()
   return (
     <Confirm
       title={t('scheduleTitle', { name: campaign.name })}
@@ -150,7 +152,9 @@ function ScheduleDialog({ campaign, onClose, onDone }: DialogProps): ReactNode {
       busy={busy}
       unavailable={isPast ? t('whenPast') : blocked}
       onClose={onClose}
-      onConfirm={() => at !== undefined && void run('schedule', { scheduledAt: at }).then(isDone => isDone && (onDone ?? onClose)())}
+      onConfirm={() =>
+        at !== undefined && void run('schedule', { scheduledAt: at }).then(isDone => isDone && (onDone ?? onClose)())
+      }
     >
       <TextField
         label={t('when')}
@@ -166,7 +170,12 @@ function ScheduleDialog({ campaign, onClose, onDone }: DialogProps): ReactNode {
   )
 }
 
-function RetryDialog({ campaign, onClose, onDone, errorClass }: DialogProps & { readonly errorClass: string | null }): ReactNode {
+function RetryDialog({
+  campaign,
+  onClose,
+  onDone,
+  errorClass,
+}: DialogProps & { readonly errorClass: string | null }): ReactNode {
   const t = useWords(actionWords)
   const { busy, run } = usePerform(campaign)
   const { data } = useQuery(campaignStatsQuery(useClient(), campaign.id))
@@ -174,7 +183,9 @@ function RetryDialog({ campaign, onClose, onDone, errorClass }: DialogProps & { 
   const countOf = (keep: (failureClass: string | null) => boolean): number =>
     failures.filter(failure => keep(failure.error_class)).reduce((sum, { count }) => sum + count, 0)
   const isUnknown = errorClass === 'unknown'
-  const count = countOf(failureClass => (errorClass === null ? failureClass !== 'unknown' : failureClass === errorClass))
+  const count = countOf(failureClass =>
+    errorClass === null ? failureClass !== 'unknown' : failureClass === errorClass,
+  )
   const kept = errorClass === null ? countOf(failureClass => failureClass === 'unknown') : 0
   const hasPolicy = (errorClass === null && countOf(one => one === 'policy') > 0) || errorClass === 'policy'
   return (

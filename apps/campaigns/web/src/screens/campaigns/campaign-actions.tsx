@@ -52,7 +52,11 @@ export function ActionMenu({
   besides = [],
   isOpenLink = false,
   onDeleted,
-}: Props & { readonly label: string; readonly besides?: readonly ConductAction[]; readonly isOpenLink?: boolean }): ReactNode {
+}: Props & {
+  readonly label: string
+  readonly besides?: readonly ConductAction[]
+  readonly isOpenLink?: boolean
+}): ReactNode {
   const t = useWords(actionWords)
   const may = useMay()
   const duplicate = useDuplicate()

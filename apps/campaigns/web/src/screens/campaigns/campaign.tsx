@@ -113,16 +113,18 @@ export function CampaignPage(): ReactNode {
           <span className="row campaign-lead">
             <Link to="/campaigns">{t('back')}</Link>
             <CampaignPill status={one.status} />
-            {stats.data !== undefined && one.started_at !== null && (
-              <FreshnessNote answer={stats.data} busy={stats.isFetching && stats.isRefetching} onRefresh={refetch} />
-            )}
           </span>
         }
       >
         <Actions campaign={one} />
       </PageHead>
       <RunCard campaign={one} seenAt={campaign.data.readAt} />
-      <Tabs id={id} current={search.tab} />
+      <div className="tab-row">
+        <Tabs id={id} current={search.tab} />
+        {stats.data !== undefined && one.started_at !== null && (
+          <FreshnessNote answer={stats.data} busy={stats.isRefetching} onRefresh={refetch} />
+        )}
+      </div>
       {body()}
     </>
   )

@@ -32,7 +32,9 @@ function CampaignProgress({ campaign }: { readonly campaign: Campaign }): ReactN
   const t = useWords(listWords)
   const text = useProgressText()
   const { status, total, name } = campaign
-  if (campaign.started_at === null) return <span className="muted">{t('notStarted')}</span>
+  if (campaign.started_at === null) return <span className="small muted">{t('notStarted')}</span>
+  // A full bar says nothing where all is over.
+  if (phaseOf(campaign) === 'over') return <span className="small muted">{text(campaign)}</span>
   const isPlanning = phaseOf(campaign) === 'planning'
   return (
     <Progress
@@ -48,7 +50,8 @@ function useWhen(): (campaign: Campaign) => string {
   const t = useWords(listWords)
   const format = useFormat()
   return ({ status, scheduled_at, started_at, completed_at, created_at }) => {
-    if (status === 'scheduled' && scheduled_at !== null) return t('scheduledFor', { time: format.dateTime(scheduled_at) })
+    if (status === 'scheduled' && scheduled_at !== null)
+      return t('scheduledFor', { time: format.dateTime(scheduled_at) })
     if (completed_at !== null) return t('endedAt', { time: format.date(completed_at) })
     if (started_at !== null) return t('startedAt', { time: format.date(started_at) })
     return t('createdAt', { time: format.date(created_at) })
@@ -58,7 +61,9 @@ function useWhen(): (campaign: Campaign) => string {
 function useAudience(): (campaign: Campaign) => string {
   const t = useWords(listWords)
   return ({ categories }) =>
-    categories.length === 0 ? t('noAudience') : t('audienceOf', { names: categories.map(({ name }) => name).join(', ') })
+    categories.length === 0
+      ? t('noAudience')
+      : t('audienceOf', { names: categories.map(({ name }) => name).join(', ') })
 }
 
 /** A campaign that needs eyes now. */
@@ -82,11 +87,7 @@ function UnderWayCard({ campaign }: { readonly campaign: Campaign }): ReactNode 
         <span className="small muted">{t('stats', rates)}</span>
         <span className="row">
           <ActionButton campaign={campaign} action={status === 'running' ? 'pause' : 'resume'} size="small" />
-          <ActionMenu
-            campaign={campaign}
-            label={t('actionsOf', { name })}
-            besides={['pause', 'resume']}
-          />
+          <ActionMenu campaign={campaign} label={t('actionsOf', { name })} besides={['pause', 'resume']} />
         </span>
       </div>
     </li>
@@ -139,7 +140,7 @@ function CampaignRow({ campaign }: { readonly campaign: Campaign }): ReactNode {
       </td>
       <td className="number wide-only">{share(read)}</td>
       <td className="number wide-only">{share(interacted)}</td>
-      <td className="small muted wide-only">{when(campaign)}</td>
+      <td className="small muted wide-only when">{when(campaign)}</td>
       <td className="actions">
         <ActionMenu campaign={campaign} label={t('actionsOf', { name })} isOpenLink />
       </td>
@@ -165,9 +166,30 @@ function NewLink({ text }: { readonly text: string }): ReactNode {
   )
 }
 
-function CampaignTable({ status }: { readonly status: CampaignStatus | undefined }): ReactNode {
+function EmptyList({ status }: { readonly status: CampaignStatus | undefined }): ReactNode {
   const t = useWords(listWords)
   const state = useWords(campaignStatusWords)
+  if (status === undefined) {
+    return (
+      <Empty icon="send" title={t('emptyTitle')} action={<NewLink text={t('emptyAction')} />}>
+        {t('emptyText')}
+      </Empty>
+    )
+  }
+  const drop = (
+    <Link className="button" to="/campaigns">
+      {t('dropFilter')}
+    </Link>
+  )
+  return (
+    <Empty icon="filter" title={t('filteredTitle')} action={drop}>
+      {t('filteredText', { state: state(status) })}
+    </Empty>
+  )
+}
+
+function CampaignTable({ status }: { readonly status: CampaignStatus | undefined }): ReactNode {
+  const t = useWords(listWords)
   const client = useClient()
   const say = useProblem()
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(
@@ -181,28 +203,7 @@ function CampaignTable({ status }: { readonly status: CampaignStatus | undefined
   const all = data.pages.flatMap(page => page.value.items)
   // What is under way stands above already.
   const shown = status === undefined ? all.filter(one => !UNDER_WAY.includes(one.status)) : all
-  if (all.length === 0) {
-    if (status === undefined) {
-      return (
-        <Empty icon="send" title={t('emptyTitle')} action={<NewLink text={t('emptyAction')} />}>
-          {t('emptyText')}
-        </Empty>
-      )
-    }
-    return (
-      <Empty
-        icon="filter"
-        title={t('filteredTitle')}
-        action={
-          <Link className="button" to="/campaigns">
-            {t('dropFilter')}
-          </Link>
-        }
-      >
-        {t('filteredText', { state: state(status) })}
-      </Empty>
-    )
-  }
+  if (all.length === 0) return <EmptyList status={status} />
   return (
     <>
       <div className="table-frame" role="group" aria-label={t('all')} tabIndex={0}>
@@ -273,7 +274,10 @@ export function Campaigns(): ReactNode {
             <Select
               label={t('filter')}
               value={status ?? ''}
-              choices={[{ value: '', label: t('filterAll') }, ...STATUSES.map(one => ({ value: one, label: state(one) }))]}
+              choices={[
+                { value: '', label: t('filterAll') },
+                ...STATUSES.map(one => ({ value: one, label: state(one) })),
+              ]}
               onChange={event => choose(event.target.value)}
             />
           </div>

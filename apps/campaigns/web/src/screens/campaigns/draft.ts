@@ -1,4 +1,5 @@
 import type { Campaign, NewCampaignBody, Template } from '../../data/campaigns.ts'
+import { isContactField } from './template.ts'
 
 type Params = NonNullable<NewCampaignBody['message1_params']>
 export type Message2Kind = Campaign['message2_kind']
@@ -57,6 +58,14 @@ export const EMPTY_DRAFT: Draft = {
   rate: '',
 }
 
+/** What the settings say of new campaigns. */
+export function defaultsOf(
+  values: { readonly interaction_timeout_h: number; readonly accept_late: boolean } | undefined,
+): Partial<Draft> {
+  if (values === undefined) return {}
+  return { timeoutHours: String(values.interaction_timeout_h), acceptLate: values.accept_late }
+}
+
 function slotsOf(params: unknown): Slots {
   const entries = Object.entries((params ?? {}) as Params)
   return Object.fromEntries(
@@ -89,15 +98,17 @@ export function draftOf(campaign: Campaign): Draft {
   }
 }
 
-/** What the server is told of the placeholders that the template has; those without anything are left out. */
-export function paramsOf(slots: Slots, template: Pick<Template, 'placeholders'> | undefined): Params | null {
-  if (template === undefined) return null
-  const entries = template.placeholders.flatMap((key): [string, Params[string]][] => {
+/**
+ * What the server is told of the placeholders that the template has; those without anything are left out. Of a template
+ * that is not known here nothing is taken away.
+ */
+export function paramsOf(slots: Slots, template: Pick<Template, 'placeholders'> | undefined): Params {
+  const entries = (template?.placeholders ?? Object.keys(slots)).flatMap((key): [string, Params[string]][] => {
     const slot = slots[key]
     if (slot === undefined) return []
     if (slot.by === 'text') return slot.text.trim() === '' ? [] : [[key, slot.text]]
     const fallback = slot.fallback.trim()
-    return slot.field === '' ? [] : [[key, { field: slot.field, ...(fallback !== '' && { fallback }) }]]
+    return isContactField(slot.field) ? [[key, { field: slot.field, ...(fallback !== '' && { fallback }) }]] : []
   })
   return Object.fromEntries(entries)
 }
@@ -109,21 +120,24 @@ type Templates = ReadonlyMap<string, Template>
 /** The draft as the server takes it. What the kind of Message 2 has no use for is not kept. */
 export function bodyOf(draft: Draft, templates: Templates): NewCampaignBody {
   const { kind, buttons } = draft
+  const paramsFor = (id: string, slots: Slots): Params | null => (id === '' ? null : paramsOf(slots, templates.get(id)))
   const isFree = kind === 'text' || kind === 'interactive'
-  const filled = buttons.filter(({ title }) => title.trim() !== '').map(({ id, title }) => ({ id, title: title.trim() }))
+  const filled = buttons
+    .filter(({ title }) => title.trim() !== '')
+    .map(({ id, title }) => ({ id, title: title.trim() }))
   return {
     name: draft.name.trim(),
     account_id: orNull(draft.accountId),
     category_ids: [...draft.categoryIds],
     message1_template_id: orNull(draft.template1),
-    message1_params: paramsOf(draft.slots1, templates.get(draft.template1)),
+    message1_params: paramsFor(draft.template1, draft.slots1),
     message2_kind: kind,
     message2_body: isFree ? orNull(draft.body.trim()) : null,
     message2_buttons: kind === 'interactive' && filled.length > 0 ? filled : null,
     message2_template_id: kind === 'template' ? orNull(draft.template2) : null,
-    message2_params: kind === 'template' ? paramsOf(draft.slots2, templates.get(draft.template2)) : null,
+    message2_params: kind === 'template' ? paramsFor(draft.template2, draft.slots2) : null,
     fallback_template_id: isFree ? orNull(draft.fallback) : null,
-    fallback_params: isFree ? paramsOf(draft.fallbackSlots, templates.get(draft.fallback)) : null,
+    fallback_params: isFree ? paramsFor(draft.fallback, draft.fallbackSlots) : null,
     interaction_timeout_h: Number(draft.timeoutHours),
     accept_late: draft.acceptLate,
     rate_per_minute: draft.rate.trim() === '' ? null : Number(draft.rate),
@@ -144,7 +158,8 @@ export function stepOfField(field: string): StepKey {
 /** What the form itself refuses to save; the rest may stay open in a draft. */
 export type Fault = 'name' | 'timeout' | 'rate'
 
-const isWhole = (text: string, most: number): boolean => /^\d+$/.test(text.trim()) && Number(text) >= 1 && Number(text) <= most
+const isWhole = (text: string, most: number): boolean =>
+  /^\d+$/.test(text.trim()) && Number(text) >= 1 && Number(text) <= most
 
 export function faultsOf({ name, timeoutHours, rate }: Draft): readonly Fault[] {
   return [
@@ -155,7 +170,7 @@ export function faultsOf({ name, timeoutHours, rate }: Draft): readonly Fault[] 
 }
 
 const isMapped = (slots: Slots, template: Template | undefined): boolean =>
-  template !== undefined && Object.keys(paramsOf(slots, template) ?? {}).length === template.placeholders.length
+  template !== undefined && Object.keys(paramsOf(slots, template)).length === template.placeholders.length
 
 const BODY_MOST = { text: 4096, interactive: 1024 } as const
 

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
-import { useMemo, useRef } from 'react'
+import { useState } from 'react'
 import { type Campaign, campaignQuery, campaignStatsQuery } from '../../data/campaigns.ts'
 import { useClient, useLive } from '../../data/context.tsx'
-import { handledOf, pollEvery, type Sample, speedOf, timeLeft, withSample } from './progress.ts'
+import { handledOf, phaseOf, pollEvery, type Sample, speedOf, timeLeft, withSample } from './progress.ts'
 
 /** The campaign and its figures; they move by what the server tells, or are asked for while nobody tells. */
 export function useCampaign(id: string) {
@@ -24,14 +24,15 @@ export interface Pace {
   readonly left: number | undefined
 }
 
+const NONE: readonly Sample[] = []
+
 /** How fast it sends, measured from what this page has seen, and how long the rest takes. */
 export function usePace(campaign: Campaign, seenAt: number): Pace {
-  const samples = useRef<readonly Sample[]>([])
-  const { queued, total, status } = campaign
-  return useMemo(() => {
-    if (status !== 'running') samples.current = []
-    else samples.current = withSample(samples.current, { at: seenAt, handled: handledOf({ total, queued }) })
-    const speed = speedOf(samples.current)
-    return { speed, left: timeLeft(queued, speed) }
-  }, [queued, total, status, seenAt])
+  const [samples, setSamples] = useState(NONE)
+  // Whoever is left out is handled while the audience is drawn up: that is no sending.
+  const isSending = phaseOf(campaign) === 'sending'
+  const next = isSending ? withSample(samples, { at: seenAt, handled: handledOf(campaign) }) : NONE
+  if (next !== samples) setSamples(next)
+  const speed = speedOf(next)
+  return { speed, left: timeLeft(campaign.queued, speed) }
 }

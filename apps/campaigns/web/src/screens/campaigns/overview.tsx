@@ -1,9 +1,10 @@
-import { Bars, Button, Card, Progress, Stat, useFormat, useWords } from '@palier/design'
+import { Bars, Card, IconButton, Progress, Stat, useFormat, useWords } from '@palier/design'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
-import { accountsQuery, type Campaign, type CampaignStats, templatesQuery } from '../../data/campaigns.ts'
+import { type Campaign, type CampaignStats, templatesQuery } from '../../data/campaigns.ts'
 import { useClient } from '../../data/context.tsx'
+import { accountsQuery } from '../../data/settings.ts'
 import { useMay } from '../../session/session.ts'
 import { skipKeyOf, skipWords, useMeaning } from '../messages/errors.ts'
 import { ActionDialog } from './action-dialog.tsx'
@@ -21,7 +22,8 @@ function usePhase(): (campaign: Campaign) => string {
   return campaign => {
     const { status, scheduled_at, completed_at } = campaign
     const time = format.dateTime(completed_at ?? campaign.updated_at)
-    if (status === 'scheduled' && scheduled_at !== null) return t('phase_scheduled', { time: format.dateTime(scheduled_at) })
+    if (status === 'scheduled' && scheduled_at !== null)
+      return t('phase_scheduled', { time: format.dateTime(scheduled_at) })
     if (status === 'cancelled') return t('phase_cancelled', { time })
     if (status === 'failed') return t('phase_failed')
     const phase = phaseOf(campaign)
@@ -45,7 +47,7 @@ export function RunCard({ campaign, seenAt }: { readonly campaign: Campaign; rea
     if (left !== undefined && queued > 0) parts.push(t('left', { time: format.duration(left) }))
   }
   return (
-    <Card className="card run-card">
+    <Card className="run-card">
       <div className="row between">
         <p className="run-state">{phase(campaign)}</p>
         {campaign.started_at !== null && now !== 'planning' && (
@@ -58,7 +60,11 @@ export function RunCard({ campaign, seenAt }: { readonly campaign: Campaign; rea
         <Progress
           label={t('sendingNow')}
           {...(now !== 'planning' && { done, total: Math.max(1, total) })}
-          {...(status === 'failed' ? { tone: 'down' as const } : status === 'paused' ? { tone: 'degraded' as const } : {})}
+          {...(status === 'failed'
+            ? { tone: 'down' as const }
+            : status === 'paused'
+              ? { tone: 'degraded' as const }
+              : {})}
           text={<span aria-live="off">{now === 'planning' ? t('planned', { total }) : parts.join(' · ')}</span>}
         />
       )}
@@ -86,10 +92,14 @@ export function Figures({ stats }: { readonly stats: CampaignStats }): ReactNode
   const t = useWords(pageWords)
   const format = useFormat()
   const money = useMoney()
-  const { queued, retrying, sending, awaiting, failed, rates, no_interaction, late, cost } = stats
+  const { queued, retrying, awaiting, failed, rates, no_interaction, late, cost } = stats
   return (
     <dl className="stats">
-      <Stat name={t('queued')} value={format.number(queued)} more={t('queuedMore', { retrying, sending })} />
+      <Stat
+        name={t('queued')}
+        value={format.number(queued)}
+        more={retrying > 0 ? t('queuedRetrying', { retrying }) : t('queuedMore')}
+      />
       <Stat name={t('waiting')} value={format.number(awaiting)} more={t('waitingMore')} />
       <Stat name={t('silent')} value={format.number(no_interaction)} more={t('silentMore', { late })} />
       <Stat
@@ -112,7 +122,13 @@ export function Figures({ stats }: { readonly stats: CampaignStats }): ReactNode
   )
 }
 
-export function Funnel({ stats, hasMessage2 }: { readonly stats: CampaignStats; readonly hasMessage2: boolean }): ReactNode {
+export function Funnel({
+  stats,
+  hasMessage2,
+}: {
+  readonly stats: CampaignStats
+  readonly hasMessage2: boolean
+}): ReactNode {
   const t = useWords(pageWords)
   const format = useFormat()
   const items = funnelOf(stats, hasMessage2).map(({ key, count, share }) => ({
@@ -134,7 +150,13 @@ export function Funnel({ stats, hasMessage2 }: { readonly stats: CampaignStats; 
 }
 
 /** Why messages failed, in words, with the code of WhatsApp; `campaign`: with a way to send them again. */
-export function Failures({ stats, campaign }: { readonly stats: CampaignStats; readonly campaign?: Campaign }): ReactNode {
+export function Failures({
+  stats,
+  campaign,
+}: {
+  readonly stats: CampaignStats
+  readonly campaign?: Campaign
+}): ReactNode {
   const t = useWords(pageWords)
   const action = useWords(actionWords)
   const format = useFormat()
@@ -154,7 +176,6 @@ export function Failures({ stats, campaign }: { readonly stats: CampaignStats; r
             <thead>
               <tr>
                 <th scope="col">{t('colReason')}</th>
-                <th scope="col">{t('colMessage')}</th>
                 <th scope="col" className="number">
                   {t('colCount')}
                 </th>
@@ -172,19 +193,18 @@ export function Failures({ stats, campaign }: { readonly stats: CampaignStats; r
                   <tr key={`${step} ${error_class} ${error_code}`}>
                     <th scope="row" className="failure-reason">
                       {reason} {error_code !== null && <code className="kbd">{error_code}</code>}
+                      <span className="small muted sub">{t('messageStep', { step })}</span>
                     </th>
-                    <td>{format.number(step)}</td>
                     <td className="number">{format.number(count)}</td>
                     {canRetry && (
                       <td className="actions">
-                        <Button
+                        <IconButton
+                          label={t('retryTheseOf', { reason })}
+                          icon="refresh"
                           size="small"
-                          aria-label={t('retryTheseOf', { reason })}
                           unavailable={may('campaigns:run') ? false : action('forbidden')}
                           onClick={() => setAsked({ errorClass: error_class })}
-                        >
-                          {t('retryThese')}
-                        </Button>
+                        />
                       </td>
                     )}
                   </tr>
@@ -279,7 +299,9 @@ export function Setup({ campaign }: { readonly campaign: Campaign }): ReactNode 
     [t('rate'), rate === null ? t('rateNone') : t('ratePerMinute', { rate })],
     [t('timeout'), format.duration(campaign.interaction_timeout_h * HOUR_MS)],
     [t('late'), t(campaign.accept_late ? 'lateYes' : 'lateNo')],
-    ...(account === undefined ? [] : [[t('account'), `${account.name} · +${account.display_phone.replace(/^\+/, '')}`] as const]),
+    ...(account === undefined
+      ? []
+      : [[t('account'), `${account.name} · +${account.display_phone.replace(/^\+/, '')}`] as const]),
     [t('made'), format.dateTime(created_at)],
     ...(started_at === null ? [] : [[t('started'), format.dateTime(started_at)] as const]),
     ...(completed_at === null ? [] : [[t('ended'), format.dateTime(completed_at)] as const]),
@@ -298,7 +320,13 @@ export function Setup({ campaign }: { readonly campaign: Campaign }): ReactNode 
   )
 }
 
-export function Overview({ campaign, stats }: { readonly campaign: Campaign; readonly stats: CampaignStats }): ReactNode {
+export function Overview({
+  campaign,
+  stats,
+}: {
+  readonly campaign: Campaign
+  readonly stats: CampaignStats
+}): ReactNode {
   const hasMessage2 = campaign.message2_kind !== 'none'
   if (campaign.started_at === null) return <Setup campaign={campaign} />
   return (

@@ -24,7 +24,13 @@ function Text({ text }: { readonly text: string }): ReactNode {
 const MEDIA = ['image', 'video', 'document'] as const
 
 /** One message as it stands in a chat; `isTheirs`: what the contact says. */
-export function Bubble({ parts, isTheirs = false }: { readonly parts: TemplateParts; readonly isTheirs?: boolean }): ReactNode {
+export function Bubble({
+  parts,
+  isTheirs = false,
+}: {
+  readonly parts: TemplateParts
+  readonly isTheirs?: boolean
+}): ReactNode {
   const t = useWords(words)
   const { header, media, body, footer, buttons } = parts
   const known = MEDIA.find(one => one === media)
@@ -42,7 +48,13 @@ export function Bubble({ parts, isTheirs = false }: { readonly parts: TemplatePa
           <Text text={header} />
         </p>
       )}
-      {isEmpty ? <p className="muted">{t('empty')}</p> : <p className="bubble-body"><Text text={body} /></p>}
+      {isEmpty ? (
+        <p className="muted">{t('empty')}</p>
+      ) : (
+        <p className="bubble-body">
+          <Text text={body} />
+        </p>
+      )}
       {footer !== undefined && <p className="bubble-footer">{footer}</p>}
       {buttons.length > 0 && (
         <ul className="bubble-buttons">

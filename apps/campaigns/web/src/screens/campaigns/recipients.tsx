@@ -56,7 +56,7 @@ function RecipientRow({ recipient }: { readonly recipient: Recipient }): ReactNo
             {contact.name}
           </Link>
         )}
-        {contact?.phone != null && <span className="small muted sub">{contact.phone}</span>}
+        {typeof contact?.phone === 'string' && <span className="small muted sub">{contact.phone}</span>}
       </th>
       <td>
         <Link className="pill-link" to="/messages" search={{ open: recipient.message_id }}>
@@ -76,7 +76,13 @@ function RecipientRow({ recipient }: { readonly recipient: Recipient }): ReactNo
   )
 }
 
-function RecipientTable({ campaign, status }: { readonly campaign: Campaign; readonly status: RecipientStatus | undefined }): ReactNode {
+function RecipientTable({
+  campaign,
+  status,
+}: {
+  readonly campaign: Campaign
+  readonly status: RecipientStatus | undefined
+}): ReactNode {
   const t = useWords(pageWords)
   const state = useWords(messageStatusWords)
   const say = useProblem()
@@ -144,7 +150,13 @@ function RecipientTable({ campaign, status }: { readonly campaign: Campaign; rea
 }
 
 /** Everybody of the audience, with what became of them. */
-export function Recipients({ campaign, status }: { readonly campaign: Campaign; readonly status: RecipientStatus | undefined }): ReactNode {
+export function Recipients({
+  campaign,
+  status,
+}: {
+  readonly campaign: Campaign
+  readonly status: RecipientStatus | undefined
+}): ReactNode {
   const t = useWords(pageWords)
   const state = useWords(messageStatusWords)
   const navigate = useNavigate()
@@ -162,7 +174,10 @@ export function Recipients({ campaign, status }: { readonly campaign: Campaign; 
           <Select
             label={t('filterStatus')}
             value={status ?? ''}
-            choices={[{ value: '', label: t('filterAll') }, ...STATUSES.map(one => ({ value: one, label: state(one) }))]}
+            choices={[
+              { value: '', label: t('filterAll') },
+              ...STATUSES.map(one => ({ value: one, label: state(one) })),
+            ]}
             onChange={event => choose(event.target.value)}
           />
         </div>

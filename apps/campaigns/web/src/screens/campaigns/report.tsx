@@ -29,7 +29,13 @@ function Downloads({ id }: { readonly id: string }): ReactNode {
 }
 
 /** Everything about the campaign on one page, for paper or for a file. */
-export function Report({ campaign, answer }: { readonly campaign: Campaign; readonly answer: Answer<CampaignStats> }): ReactNode {
+export function Report({
+  campaign,
+  answer,
+}: {
+  readonly campaign: Campaign
+  readonly answer: Answer<CampaignStats>
+}): ReactNode {
   const t = useWords(pageWords)
   const format = useFormat()
   const stats = answer.value

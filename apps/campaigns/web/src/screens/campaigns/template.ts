@@ -76,7 +76,9 @@ function fieldOf(contact: Addressee, field: string): string {
 
 /** A text of Message 2 as the contact would read it: what names no field stays as it is. */
 export function fillText(text: string, contact: Addressee): string {
-  return text.replaceAll(PLACEHOLDER, (whole, field: string) => (isContactField(field) ? fieldOf(contact, field) : whole))
+  return text.replaceAll(PLACEHOLDER, (whole, field: string) =>
+    isContactField(field) ? fieldOf(contact, field) : whole,
+  )
 }
 
 /** A text in pieces: what stands between braces apart from the rest. */
@@ -90,4 +92,19 @@ export function piecesOf(text: string): readonly { readonly text: string; readon
   }
   if (from < text.length) pieces.push({ text: text.slice(from), isOpen: false })
   return pieces
+}
+
+type Params = Readonly<Record<string, string | { readonly field: string; readonly fallback?: string }>>
+
+/** The template with what is known of its placeholders; the others stay in sight. For the moment before the server answers. */
+export function partsWith(parts: TemplateParts, params: Params, contact: Addressee): TemplateParts {
+  const fill = (text: string, prefix: string): string =>
+    text.replaceAll(PLACEHOLDER, (whole, name: string) => {
+      const value = Object.hasOwn(params, `${prefix}${name}`) ? params[`${prefix}${name}`] : undefined
+      if (value === undefined) return whole
+      const known = typeof value === 'string' ? value : fieldOf(contact, value.field) || (value.fallback ?? '')
+      return known.trim() === '' ? whole : known
+    })
+  const { header, body } = parts
+  return { ...parts, header: header === undefined ? undefined : fill(header, 'header.'), body: fill(body, '') }
 }

@@ -1,9 +1,22 @@
-import { Button, Dialog, Failure, Loading, Pill, Progress, type Tone, defineWords, useFormat, useToast, useWords } from '@palier/design'
+import {
+  Button,
+  Dialog,
+  Failure,
+  Loading,
+  Pill,
+  Progress,
+  type Tone,
+  defineWords,
+  useFormat,
+  useToast,
+  useWords,
+} from '@palier/design'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
-import { accountsQuery, isOver, jobQuery, type Template, templatesQuery } from '../../data/campaigns.ts'
+import { isOver, jobQuery, type Template, templatesQuery } from '../../data/campaigns.ts'
 import { useClient, useRefresh } from '../../data/context.tsx'
 import { useProblem } from '../../data/problems.ts'
+import { accountsQuery } from '../../data/settings.ts'
 import { useMay } from '../../session/session.ts'
 import { Bubble } from './phone.tsx'
 import { partsOf } from './template.ts'
@@ -206,7 +219,8 @@ function TemplatesDialog({ onClose }: { readonly onClose: () => void }): ReactNo
       <div className="stack">
         <div className="row between">
           <p className="muted grow">
-            {data !== undefined && (items.length === 0 ? t('never') : t('text', { time: format.relative(newest, Math.max(now, newest)) }))}
+            {data !== undefined &&
+              (items.length === 0 ? t('never') : t('text', { time: format.relative(newest, Math.max(now, newest)) }))}
           </p>
           <SyncButton size="small" />
         </div>

@@ -1,5 +1,14 @@
-import { Button, Field, Icon, IconButton, Segmented, useWords } from '@palier/design'
-import { type ReactNode, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { Button, Icon, IconButton, Segmented, useWords } from '@palier/design'
+import {
+  type ReactNode,
+  useDeferredValue,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react'
 import type { Picture } from '../../data/media.ts'
 import { PicturePicker } from '../media/picker.tsx'
 import { renderPreview } from './markdown.ts'
@@ -10,6 +19,28 @@ type View = 'write' | 'both' | 'preview'
 
 /** Two columns of text need this much room. */
 const WIDE = '(min-width: 75rem)'
+/** And below this there is only one. */
+const NARROW = '(max-width: 48rem)'
+
+function useNarrow(): boolean {
+  return useSyncExternalStore(
+    changed => {
+      const query = matchMedia(NARROW)
+      query.addEventListener('change', changed)
+      return () => query.removeEventListener('change', changed)
+    },
+    () => matchMedia(NARROW).matches,
+  )
+}
+
+const foreignPicture = (alt: string, text: string): ReactNode => (
+  <span className="foreign-picture">
+    <Icon name="image" />
+    <span className="wrap-anywhere">
+      {alt} <span className="small">{text}</span>
+    </span>
+  </span>
+)
 
 /** The text as visitors will see it. */
 export function Preview({ text }: { readonly text: string }): ReactNode {
@@ -17,17 +48,7 @@ export function Preview({ text }: { readonly text: string }): ReactNode {
   // Typing goes first; the preview follows when there is time.
   const shown = useDeferredValue(text)
   const elements = useMemo(
-    () =>
-      renderPreview(shown, {
-        foreignPicture: (alt, url) => (
-          <span className="foreign-picture">
-            <Icon name="image" />
-            <span className="wrap-anywhere">
-              {alt} <span className="small">{t('foreign', { url })}</span>
-            </span>
-          </span>
-        ),
-      }),
+    () => renderPreview(shown, { foreignPicture: (alt, url) => foreignPicture(alt, t('foreign', { url })) }),
     [shown, t],
   )
   if (text.trim() === '') return <p className="muted">{t('previewEmpty')}</p>
@@ -49,13 +70,13 @@ function Toolbar({
   )
   return (
     <div className="row format-bar" role="group" aria-label={t('toolbar')}>
-      {sign('heading', t('heading'), t('headingSign'))}
-      {sign('bold', t('bold'), <strong>{t('boldSign')}</strong>)}
-      {sign('italic', t('italic'), <em>{t('italicSign')}</em>)}
+      {sign('heading', t('heading'), <span aria-hidden="true">{t('headingSign')}</span>)}
+      {sign('bold', t('bold'), <strong aria-hidden="true">{t('boldSign')}</strong>)}
+      {sign('italic', t('italic'), <em aria-hidden="true">{t('italicSign')}</em>)}
       <IconButton label={t('list')} icon="list" size="small" onClick={() => onMark('list')} />
-      {sign('numbers', t('numbers'), '1.')}
-      {sign('quote', t('quote'), '”')}
-      {sign('code', t('code'), <code>{'{ }'}</code>)}
+      {sign('numbers', t('numbers'), <span aria-hidden="true">1.</span>)}
+      {sign('quote', t('quote'), <span aria-hidden="true">”</span>)}
+      {sign('code', t('code'), <code aria-hidden="true">{'{ }'}</code>)}
       <Button kind="quiet" size="small" onClick={() => onMark('link')}>
         {t('link')}
       </Button>
@@ -77,7 +98,10 @@ export function BodyField({
   readonly onChange: (value: string) => void
 }): ReactNode {
   const t = useWords(editorWords)
-  const [view, setView] = useState<View>(() => (matchMedia(WIDE).matches ? 'both' : 'write'))
+  const id = useId()
+  const isNarrow = useNarrow()
+  const [chosen, setChosen] = useState<View>(() => (matchMedia(WIDE).matches ? 'both' : 'write'))
+  const view = isNarrow && chosen === 'both' ? 'write' : chosen
   const [picking, setPicking] = useState(false)
   const area = useRef<HTMLTextAreaElement>(null)
   // Where the selection belongs once the changed text is in its place.
@@ -88,7 +112,7 @@ export function BodyField({
     if (selected === undefined || area.current === null) return
     area.current.focus()
     area.current.setSelectionRange(selected.start, selected.end)
-  }, [value])
+  })
   const selection = (): Selected => ({
     text: value,
     start: area.current?.selectionStart ?? value.length,
@@ -105,29 +129,39 @@ export function BodyField({
   return (
     <div className="stack tight">
       <div className="row between">
-        {view === 'preview' ? <span /> : <Toolbar onMark={mark => become(applyMark(selection(), mark))} onPicture={() => setPicking(true)} />}
+        <label className="label" htmlFor={id}>
+          {t('text')}
+        </label>
         <Segmented
           label={t('view')}
           value={view}
-          choices={(['write', 'both', 'preview'] as const).map(one => ({ value: one, label: t(one) }))}
-          onChoose={setView}
+          choices={(['write', 'both', 'preview'] as const)
+            .filter(one => one !== 'both' || !isNarrow)
+            .map(one => ({ value: one, label: t(one) }))}
+          onChoose={setChosen}
         />
       </div>
+      {view !== 'preview' && (
+        <Toolbar onMark={mark => become(applyMark(selection(), mark))} onPicture={() => setPicking(true)} />
+      )}
       <div className="writing" data-view={view}>
-        <div className="writing-text" hidden={view === 'preview'}>
-          <Field label={t('text')} problem={problem}>
-            {given => (
-              <textarea
-                {...given}
-                ref={area}
-                className="input mono writing-area"
-                value={value}
-                maxLength={200_000}
-                spellCheck
-                onChange={event => onChange(event.currentTarget.value)}
-              />
-            )}
-          </Field>
+        <div className="field" hidden={view === 'preview'}>
+          <textarea
+            id={id}
+            ref={area}
+            className="input mono writing-area"
+            value={value}
+            maxLength={200_000}
+            spellCheck
+            aria-invalid={problem === undefined ? undefined : true}
+            aria-describedby={problem === undefined ? undefined : `${id}-problem`}
+            onChange={event => onChange(event.currentTarget.value)}
+          />
+          {problem !== undefined && (
+            <span className="problem" id={`${id}-problem`} role="alert">
+              {problem}
+            </span>
+          )}
         </div>
         {view !== 'write' && (
           <section className="writing-preview" aria-label={t('preview')} tabIndex={0}>

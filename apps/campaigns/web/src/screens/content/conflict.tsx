@@ -42,11 +42,7 @@ export function Conflict({
     >
       <p>{t('conflictText', { base: editing.base?.version ?? 0 })}</p>
       {comparing && (
-        <Dialog
-          title={t('compareTitle', { version: newest.version })}
-          shape="wide"
-          onClose={() => setComparing(false)}
-        >
+        <Dialog title={t('compareTitle', { version: newest.version })} shape="wide" onClose={() => setComparing(false)}>
           {newest.title !== editing.draft.title && <DiffView before={newest.title} after={editing.draft.title} />}
           <DiffView before={newest.body} after={editing.draft.body} />
         </Dialog>

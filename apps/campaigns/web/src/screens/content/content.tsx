@@ -27,7 +27,12 @@ const TYPING_MS = 250
 const route = getRouteApi('/shell/content')
 
 /** What is typed goes into the address once the typing rests. */
-function useTypedFilter(): { readonly filter: PageFilter; readonly typed: string; readonly type: (text: string) => void; readonly choose: (filter: PageFilter) => void } {
+function useTypedFilter(): {
+  readonly filter: PageFilter
+  readonly typed: string
+  readonly type: (text: string) => void
+  readonly choose: (filter: PageFilter) => void
+} {
   const filter = route.useSearch()
   const navigate = useNavigate()
   const [typed, setTyped] = useState(filter.q ?? '')
@@ -61,8 +66,11 @@ function Row({ page }: { readonly page: PageSummary }): ReactNode {
           {page.title}
         </Link>
         <span className="small muted wrap-anywhere">{publicAddress(page.slug)}</span>
+        <div className="only-narrow">
+          <PageStatus page={page} />
+        </div>
       </th>
-      <td>
+      <td className="only-wide">
         <PageStatus page={page} />
       </td>
       <td className="only-wide">{page.author_name ?? <span className="muted">{t('nobody')}</span>}</td>
@@ -119,7 +127,9 @@ function Pages({ filter, onDrop }: { readonly filter: PageFilter; readonly onDro
         <thead>
           <tr>
             <th scope="col">{t('name')}</th>
-            <th scope="col">{t('status')}</th>
+            <th scope="col" className="only-wide">
+              {t('status')}
+            </th>
             <th scope="col" className="only-wide">
               {t('author')}
             </th>

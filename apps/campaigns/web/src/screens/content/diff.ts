@@ -1,5 +1,5 @@
 /** One line of a comparison; `skipped`: so many equal lines that are not shown. */
-export type DiffLine =
+type DiffLine =
   | { readonly kind: 'same' | 'added' | 'removed'; readonly text: string }
   | { readonly kind: 'skipped'; readonly count: number }
 
@@ -20,9 +20,7 @@ function lengthsOf(before: readonly string[], after: readonly string[]): Uint32A
   for (let row = before.length - 1; row >= 0; row--) {
     for (let column = after.length - 1; column >= 0; column--) {
       lengths[row * width + column] =
-        before[row] === after[column]
-          ? at(row + 1, column + 1) + 1
-          : Math.max(at(row + 1, column), at(row, column + 1))
+        before[row] === after[column] ? at(row + 1, column + 1) + 1 : Math.max(at(row + 1, column), at(row, column + 1))
     }
   }
   return lengths

@@ -13,7 +13,7 @@ export const EMPTY_DRAFT: Draft = { title: '', slug: '', body: '', cover: null }
 export const draftOf = (page: Pick<Page, 'title' | 'slug' | 'body' | 'cover'> | undefined): Draft =>
   page === undefined ? EMPTY_DRAFT : { title: page.title, slug: page.slug, body: page.body, cover: page.cover }
 
-export interface PageChanges {
+interface PageChanges {
   title?: string
   slug?: string
   body?: string
@@ -34,7 +34,7 @@ export function changesOf(before: Draft, after: Draft): PageChanges {
 export const isChanged = (before: Draft, after: Draft): boolean => Object.keys(changesOf(before, after)).length > 0
 
 /** What the author and the server hold: the version that was begun from, what is written, the newest version. */
-export interface Editing {
+interface Editing {
   readonly base: Page | undefined
   readonly draft: Draft
 }

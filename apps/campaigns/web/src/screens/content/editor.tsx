@@ -9,7 +9,6 @@ import { useMay, useMe } from '../../session/session.ts'
 import { PageHead } from '../../shell/page-head.tsx'
 import { BodyField } from './body-field.tsx'
 import { Conflict } from './conflict.tsx'
-import { PageStatus } from './page-status.tsx'
 import { Publication } from './publication.tsx'
 import { Revisions } from './revisions.tsx'
 import { CoverCard, SearchCard } from './side.tsx'
@@ -176,7 +175,8 @@ function Editor({ newest }: { readonly newest: Page | undefined }): ReactNode {
   const t = useWords(editorWords)
   const of = useWords(revisionWords)
   const editing = useEditing(newest)
-  const refusal = useRefusal(newest)
+  const mayNot = useRefusal(newest)
+  const refusal = mayNot || (editing.isInConflict && t('decide'))
   const save = useSaving(editing)
   const [open, setOpen] = useState<'versions' | 'delete' | undefined>(undefined)
   const { draft, isDirty, change } = editing
@@ -185,7 +185,6 @@ function Editor({ newest }: { readonly newest: Page | undefined }): ReactNode {
     <>
       <PageHead title={title} lead={<Link to="/content">{t('back')}</Link>}>
         {isDirty && <span className="small muted">{t('unsaved')}</span>}
-        {newest !== undefined && <PageStatus page={newest} />}
         <SaveButton editing={editing} refusal={refusal} onSave={() => void save()} />
         {newest !== undefined && (
           <Menu label={t('more')}>
@@ -193,7 +192,7 @@ function Editor({ newest }: { readonly newest: Page | undefined }): ReactNode {
               <Icon name="history" />
               {t('versions')}
             </button>
-            <button type="button" className="danger" disabled={refusal !== false} onClick={() => setOpen('delete')}>
+            <button type="button" className="danger" disabled={mayNot !== false} onClick={() => setOpen('delete')}>
               <Icon name="trash" />
               {t('delete')}
             </button>
@@ -210,6 +209,7 @@ function Editor({ newest }: { readonly newest: Page | undefined }): ReactNode {
             <Publication
               page={newest}
               isChanged={isDirty}
+              refusal={editing.isInConflict && t('decide')}
               onSave={save}
               onAnswer={editing.keep}
               onVersions={() => setOpen('versions')}

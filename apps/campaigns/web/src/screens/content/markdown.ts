@@ -13,7 +13,7 @@ const TAGS: ReadonlySet<string> = new Set([
 const ELSEWHERE = /^(?:[a-z][a-z0-9+.-]*:|\/\/)/i
 const ALIGNED = /^text-align:(left|center|right)$/
 
-export interface PreviewOptions {
+interface PreviewOptions {
   /** Shown instead of a picture of another origin, which this page may not load. */
   readonly foreignPicture: (alt: string, url: string) => ReactNode
 }
@@ -44,7 +44,8 @@ function leafOf(token: Token, key: number, options: PreviewOptions): ReactNode {
   if (type === 'text') return content
   if (type === 'softbreak') return '\n'
   if (type === 'code_inline') return createElement('code', { key }, content)
-  if (type === 'fence' || type === 'code_block') return createElement('pre', { key }, createElement('code', null, content))
+  if (type === 'fence' || type === 'code_block')
+    return createElement('pre', { key }, createElement('code', null, content))
   if (type === 'image') {
     const src = String(token.attrGet('src') ?? '')
     const title = token.attrGet('title')

@@ -12,6 +12,8 @@ import { editorWords } from './words.ts'
 interface PublicationProps {
   readonly page: Page
   readonly isChanged: boolean
+  /** Why it cannot be published now, whoever asks. */
+  readonly refusal: string | false
   /** Saves what is written; undefined when that was refused. */
   readonly onSave: () => Promise<Page | undefined>
   readonly onAnswer: (answer: Answer<Page>) => void
@@ -74,7 +76,7 @@ function Facts({ page }: { readonly page: Page }): ReactNode {
 
 /** What visitors see of the page, and what decides it. */
 export function Publication(props: PublicationProps & { readonly onVersions: () => void }): ReactNode {
-  const { page, isChanged, onVersions } = props
+  const { page, isChanged, refusal, onVersions } = props
   const t = useWords(editorWords)
   const may = useMay()
   const { publish, unpublish } = usePublication(props)
@@ -89,7 +91,7 @@ export function Publication(props: PublicationProps & { readonly onVersions: () 
           <Button
             icon="globe"
             busy={publish.isPending}
-            unavailable={mayNot || (isNewest && t('upToDate'))}
+            unavailable={mayNot || refusal || (isNewest && t('upToDate'))}
             onClick={() => publish.mutate()}
           >
             {t(isNewest ? 'publish' : label)}
@@ -100,7 +102,13 @@ export function Publication(props: PublicationProps & { readonly onVersions: () 
                 <Icon name="external" />
                 {t('public')}
               </a>
-              <Button kind="quiet" icon="eyeOff" busy={unpublish.isPending} unavailable={mayNot} onClick={() => unpublish.mutate()}>
+              <Button
+                kind="quiet"
+                icon="eyeOff"
+                busy={unpublish.isPending}
+                unavailable={mayNot}
+                onClick={() => unpublish.mutate()}
+              >
                 {t('unpublish')}
               </Button>
             </>

@@ -120,9 +120,7 @@ export function Revisions({
   return (
     <Dialog title={t('title')} shape="drawer" onClose={onClose}>
       {data === undefined && error === null && <Loading lines={5} />}
-      {data === undefined && error !== null && (
-        <Failure text={say(error).text} onRetry={() => void query.refetch()} />
-      )}
+      {data === undefined && error !== null && <Failure text={say(error).text} onRetry={() => void query.refetch()} />}
       {data !== undefined && (
         <div className="stack">
           <p className="small muted">{t('choose')}</p>

@@ -26,7 +26,10 @@ export function useEditing(newest: Page | undefined) {
     const answer =
       onto === undefined
         ? await client.ask('POST /content', { body: { ...changes, title: sent.title } })
-        : await client.ask('PATCH /content/{id}', { path: { id: onto.id }, body: { ...changes, version: onto.version } })
+        : await client.ask('PATCH /content/{id}', {
+            path: { id: onto.id },
+            body: { ...changes, version: onto.version },
+          })
     keep(answer)
     // What was typed since stays.
     setEditing(now => ({ base: answer.value, draft: now.draft === sent ? draftOf(answer.value) : now.draft }))
@@ -55,7 +58,9 @@ export function useEditing(newest: Page | undefined) {
     /** Shows an answer of the server that changed no text of the person's. */
     keep(answer: Answer<Page>): void {
       keep(answer)
-      setEditing(now => (isChanged(draftOf(now.base), now.draft) ? now : { base: answer.value, draft: draftOf(answer.value) }))
+      setEditing(now =>
+        isChanged(draftOf(now.base), now.draft) ? now : { base: answer.value, draft: draftOf(answer.value) },
+      )
     },
   }
 }

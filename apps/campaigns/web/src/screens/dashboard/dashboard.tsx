@@ -1,14 +1,13 @@
 import { Bars, Button, Card, Empty, Failure, Loading, Pill, Skeleton, Stat, useFormat, useWords } from '@palier/design'
-import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
-import { useClient, usePending } from '../../data/context.tsx'
+import { usePending } from '../../data/context.tsx'
 import { useProblem } from '../../data/problems.ts'
+import { useStats } from '../../data/use-stats.ts'
 import { campaignStatusWords, campaignTones, messageStatusWords } from '../../data/statuses.ts'
 import { FreshnessNote } from '../../shell/freshness-note.tsx'
 import { PageHead } from '../../shell/page-head.tsx'
 import { type DashboardValue, figuresOf, withPending } from './figures.ts'
-import { dashboardQuery } from './queries.ts'
 import { words } from './words.ts'
 import './dashboard.css'
 
@@ -197,9 +196,8 @@ export function Dashboard(): ReactNode {
   const t = useWords(words)
   const say = useProblem()
   const format = useFormat()
-  const client = useClient()
   const pending = usePending()
-  const { data, error, isFetching, refetch } = useQuery(dashboardQuery(client))
+  const { data, error, isFetching, refetch } = useStats()
   const value = useMemo(
     () => (data === undefined ? undefined : withPending(data.value, pending, data.asked)),
     [data, pending],

@@ -1,6 +1,6 @@
 import type { AnswerOf } from '../../data/client.ts'
 import { categoryDelta, type Pending, totalDelta } from '../../data/pending.ts'
-import type { Category, Contact } from '../../data/context.tsx'
+import type { Category, Contact } from '../../data/things.ts'
 
 export type DashboardValue = AnswerOf<'GET /dashboard'>
 

@@ -1,7 +1,18 @@
-import { Banner, Button, Confirm, CopyButton, Dialog, TextArea, TextField, useFormat, useToast, useWords } from '@palier/design'
+import {
+  Banner,
+  Button,
+  Confirm,
+  CopyButton,
+  Dialog,
+  TextArea,
+  TextField,
+  useFormat,
+  useToast,
+  useWords,
+} from '@palier/design'
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type FormEvent, type ReactNode, useState } from 'react'
+import { type SyntheticEvent, type ReactNode, useState } from 'react'
 import { ApiError } from '../../data/client.ts'
 import { useClient, useRefresh } from '../../data/context.tsx'
 import type { Picture } from '../../data/media.ts'
@@ -98,7 +109,13 @@ function Facts({ picture }: { readonly picture: Picture }): ReactNode {
 }
 
 /** What a picture is called, what it shows, and its end. */
-export function EditPicture({ picture, onClose }: { readonly picture: Picture; readonly onClose: () => void }): ReactNode {
+export function EditPicture({
+  picture,
+  onClose,
+}: {
+  readonly picture: Picture
+  readonly onClose: () => void
+}): ReactNode {
   const t = useWords(mediaWords)
   const say = useProblem()
   const toast = useToast()
@@ -118,7 +135,7 @@ export function EditPicture({ picture, onClose }: { readonly picture: Picture; r
     },
   })
   const said = save.error === null ? undefined : say(save.error)
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault()
     save.mutate()
   }

@@ -21,9 +21,13 @@ function Tile({ picture, onOpen }: { readonly picture: Picture; readonly onOpen:
   const { name, alt, width, height, size } = picture
   const bytes = format.bytes(size)
   return (
-    <button type="button" className="picture" aria-label={t('edit', { name })} onClick={onOpen}>
-      <PictureView picture={picture} sizes={SIZES} className="picture-image" />
-      <span className="picture-name truncate">{name}</span>
+    <button type="button" className="picture" onClick={onOpen}>
+      {/* What it shows stands below it. */}
+      <PictureView picture={{ ...picture, alt: '' }} sizes={SIZES} className="picture-image" />
+      <span className="picture-name truncate">
+        <span className="visually-hidden">{t('edit')} </span>
+        {name}
+      </span>
       <span className="small muted truncate">{alt === '' ? t('noAlt') : alt}</span>
       <span className="small muted">
         {width === null || height === null ? t('whole', { bytes }) : t('size', { width, height, bytes })}

@@ -45,14 +45,12 @@ export function PicturePicker({
           <ul className="pictures small-pictures">
             {pictures.map(picture => (
               <li key={picture.id}>
-                <button
-                  type="button"
-                  className="picture"
-                  aria-label={t('choose', { name: picture.alt === '' ? picture.name : picture.alt })}
-                  onClick={() => onChoose(picture)}
-                >
+                <button type="button" className="picture" onClick={() => onChoose(picture)}>
                   <PictureView picture={picture} sizes="10rem" className="picture-image" />
-                  <span className="picture-name small truncate">{picture.name}</span>
+                  <span className="picture-name small truncate">
+                    <span className="visually-hidden">{t('choose')} </span>
+                    {picture.name}
+                  </span>
                 </button>
               </li>
             ))}

@@ -59,9 +59,7 @@ export function UploadList({
   return (
     <section className="card stack tight uploads" aria-label={t('uploads')}>
       <div className="row between">
-        <strong role="status">
-          {done === total ? t('uploads') : t('uploading', { count: total - done })}
-        </strong>
+        <strong role="status">{done === total ? t('uploads') : t('uploading', { count: total - done })}</strong>
         {done > 0 && <IconButton label={t('hide')} icon="close" size="small" onClick={onClear} />}
       </div>
       <Progress label={t('uploads')} done={done} total={total} text={t('progress', { done, total })} />

@@ -58,5 +58,9 @@ export function useUploads(): {
       if (state === 'waiting') queue.current = queue.current.then(() => send(id, file))
     }
   }
-  return { uploads, add, clear: () => setUploads(now => now.filter(one => one.state === 'waiting' || one.state === 'sending')) }
+  return {
+    uploads,
+    add,
+    clear: () => setUploads(now => now.filter(one => one.state === 'waiting' || one.state === 'sending')),
+  }
 }
