@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { convert } from 'ast-v8-to-istanbul'
 import istanbul from 'istanbul-lib-coverage'
-import { parseAstAsync } from 'vite'
+import { parseSync } from 'vite'
 import { root } from './run.mjs'
 
 /** Where the tests put what Chromium counted. */
@@ -41,18 +41,21 @@ function gather(directory) {
   return byFile
 }
 
+/** Coverage of a file as data: what is found may be an object of the library. */
+const plain = counts => JSON.parse(JSON.stringify(counts))
+
 async function toSources(file, runs) {
   const code = readFileSync(file, 'utf8')
   const sourceMap = JSON.parse(readFileSync(`${file}.map`, 'utf8'))
-  const ast = await parseAstAsync(code)
+  const ast = parseSync(file, code).program
   const map = istanbul.createCoverageMap({})
   for (const functions of runs) {
     const coverage = { scriptId: '0', url: `file://${file}`, functions }
     const found = await convert({ ast, code, sourceMap, coverage, wrapperLength: 0 })
     for (const [path, counts] of Object.entries(found)) {
       const source = resolve(dirname(file), path)
-      if (SOURCES.some(one => relative(join(root, one), source).startsWith('..') === false)) {
-        map.merge({ [source]: { ...counts, path: source } })
+      if (SOURCES.some(one => !relative(join(root, one), source).startsWith('..'))) {
+        map.merge({ [source]: { ...plain(counts), path: source } })
       }
     }
   }

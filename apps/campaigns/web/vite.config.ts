@@ -9,14 +9,18 @@ const BASE = '/app/'
 function offlineList(): Plugin {
   return {
     name: 'offline-list',
-    generateBundle(_options, bundle) {
-      const files = Object.keys(bundle).filter(name => name.startsWith('assets/'))
-      const source = JSON.stringify(files.toSorted())
-      this.emitFile({ type: 'asset', fileName: 'offline.json', source })
-      // A browser knows a new service worker by its bytes, and only a new one reads the list again.
-      const worker = bundle['worker.js']
-      const digest = createHash('sha256').update(source).digest('hex')
-      if (worker?.type === 'chunk') worker.code += `// ${digest}\n`
+    generateBundle: {
+      // After the chunks that hold nothing but a style have been taken out: of a file that is not there, nothing is kept.
+      order: 'post',
+      handler(_options, bundle) {
+        const files = Object.keys(bundle).filter(name => name.startsWith('assets/'))
+        const source = JSON.stringify(files.toSorted())
+        this.emitFile({ type: 'asset', fileName: 'offline.json', source })
+        // A browser knows a new service worker by its bytes, and only a new one reads the list again.
+        const worker = bundle['worker.js']
+        const digest = createHash('sha256').update(source).digest('hex')
+        if (worker?.type === 'chunk') worker.code += `// ${digest}\n`
+      },
     },
   }
 }
@@ -30,7 +34,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2023',
     assetsInlineLimit: 0,
-    rollupOptions: {
+    rolldownOptions: {
       input: { index: 'index.html', worker: 'src/offline/worker.ts' },
       output: {
         // Its address is how a browser knows a service worker: never hashed.

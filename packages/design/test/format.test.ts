@@ -26,7 +26,7 @@ describe('what numbers look like', () => {
   })
 
   test('what was measured keeps its digits', () => {
-    expect([0.4216, 3.14159, 212.3].map(ms => plain(en.precise(ms)))).toEqual(['0.422ms', '3.14ms', '212ms'])
+    expect([0.4216, 7.71828, 212.3].map(ms => plain(en.precise(ms)))).toEqual(['0.422ms', '7.72ms', '212ms'])
   })
 
   test('bytes are counted by thousands', () => {

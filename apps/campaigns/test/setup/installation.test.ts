@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -25,13 +25,17 @@ interface Process {
 interface Start {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** A directory that holds two megabytes and no more, for this process: as an account whose quota is nearly used up. */
+  readonly small?: string
   /** Else the port that the process prints. */
   readonly socketPath?: string
 }
 
 /** A process with nothing in its environment but where its data are. */
-function start(directory: string, { args, env = {}, socketPath }: Start): Process {
-  const child = spawn(process.execPath, args, {
+function start(directory: string, { args, env = {}, small, socketPath }: Start): Process {
+  const mounted = ['-m', 'sh', '-c', 'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$@"', small ?? '', process.execPath]
+  const [program, before] = small === undefined ? [process.execPath, []] : ['unshare', mounted]
+  const child = spawn(program, [...before, ...args], {
     cwd: directory,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATA_DIR: join(directory, 'data'), LOG_LEVEL: 'error', ...env },
@@ -157,7 +161,8 @@ describe('the installation of the application', () => {
     }
     expect(await Promise.all([first.exit, second.exit])).toEqual([0, 0])
 
-    const again = start(directory, { args: [MAIN] })
+    const socketPath = join(directory, 'c')
+    const again = start(directory, { args: [LOADER, MAIN, socketPath], socketPath })
     await ready(again)
     await until('it says what it runs on', () => /^cache +/m.test(again.output()), 30_000)
     expect(again.output()).toMatch(/^cache +filesystem: /m)
@@ -168,14 +173,24 @@ describe('the installation of the application', () => {
     expect(existsSync(join(directory, 'data', 'campaigns.sqlite'))).toBe(true)
   }, 90_000)
 
-  test('on a Redis with a password on an odd port, measured, in one process', async () => {
+  test('on a Redis with a password on an odd port, measured, in one process; a full disk is told', async () => {
     const redis = await startRedis({ password: 'hush-hush' })
     onTestFinished(() => redis.stop())
     const directory = freshDirectory()
-    const one = start(directory, { args: [MAIN], env: { PALIER_SETUP: '1' } })
+    const small = join(directory, 'small')
+    mkdirSync(small)
+    const mayMount = process.platform === 'linux' && process.getuid?.() === 0
+    const one = start(directory, { args: [MAIN], env: { PALIER_SETUP: '1' }, ...(mayMount && { small }) })
     await ready(one)
     const visitor = await unlocked(one, directory)
     await host(visitor)
+    if (mayMount) {
+      await visitor.open('/setup/storage')
+      await visitor.press('run', { dir: join(small, 'cache') })
+      expect(visitor.page.words).toContain('ENOSPC')
+      await visitor.press('run', { dir: '' })
+      expect(visitor.page.words).not.toContain('ENOSPC')
+    }
     await visitor.open('/setup/redis')
     await visitor.press('add', { url: `127.0.0.1:${redis.port}`, password: 'hush-hush' })
     const id = `tcp:127.0.0.1:${redis.port}/0`

@@ -1,6 +1,6 @@
 import type { Api } from './api-types.ts'
 
-export type Operation = keyof Api & string
+export type Operation = keyof Api
 export type AnswerOf<O extends Operation> = Api[O]['answer']
 type Part<O extends Operation, P extends string> = P extends keyof Api[O] ? { readonly [K in P]: Api[O][P] } : object
 /** What an operation takes, as the server says of itself. */
@@ -85,7 +85,7 @@ function cacheOf(text: string | null): Answer<unknown>['cache'] {
 export function addressOf(path: string, params: Readonly<Record<string, string>> = {}, query: object = {}): string {
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
   const search = new URLSearchParams()
-  for (const [key, value] of Object.entries(query as Record<string, unknown>)) {
+  for (const [key, value] of Object.entries(query as Record<string, string | number | boolean | undefined>)) {
     if (value !== undefined && value !== '') search.append(key, String(value))
   }
   const text = search.toString()

@@ -74,7 +74,7 @@ function Toolbar({
       {sign('bold', t('bold'), <strong aria-hidden="true">{t('boldSign')}</strong>)}
       {sign('italic', t('italic'), <em aria-hidden="true">{t('italicSign')}</em>)}
       <IconButton label={t('list')} icon="list" size="small" onClick={() => onMark('list')} />
-      {sign('numbers', t('numbers'), <span aria-hidden="true">1.</span>)}
+      {sign('numbers', `1. ${t('numbers')}`, '1.')}
       {sign('quote', t('quote'), <span aria-hidden="true">”</span>)}
       {sign('code', t('code'), <code aria-hidden="true">{'{ }'}</code>)}
       <Button kind="quiet" size="small" onClick={() => onMark('link')}>

@@ -104,7 +104,8 @@ export function NewKey({ onClose }: { readonly onClose: () => void }): ReactNode
   const said = make.error === null ? undefined : say(make.error)
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault()
-    make.mutate()
+    // Enter in the only field submits, whatever the button says.
+    if (scopes.size > 0) make.mutate()
   }
   return (
     <Dialog title={t('addTitle')} shape="wide" onClose={onClose}>
