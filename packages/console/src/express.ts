@@ -20,7 +20,7 @@ export type ExpressHandler = (
 ) => void
 
 /** The body, whether a parser has read it already or not. */
-async function bodyOf(request: ExpressRequest): Promise<Uint8Array> {
+async function bodyOf(request: ExpressRequest): Promise<Uint8Array<ArrayBuffer>> {
   if (!request.readableEnded) return bytesOf(request)
   const { body } = request
   if (body === undefined) return new Uint8Array(0)

@@ -11,7 +11,7 @@ export interface NodeMount {
 }
 
 /** The bytes of a body, one more than may be at most: enough to see that it is too long. */
-export function bytesOf(request: IncomingMessage): Promise<Uint8Array> {
+export function bytesOf(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
@@ -48,7 +48,7 @@ const UNSENDABLE = new Set(['CONNECT', 'TRACE', 'TRACK'])
 export function webRequest(
   { method = 'GET', headers }: Pick<IncomingMessage, 'method' | 'headers'>,
   { protocol, host, path }: Destination,
-  body: Uint8Array,
+  body: Uint8Array<ArrayBuffer>,
 ): Request {
   const sent = new Headers()
   for (const [name, value] of Object.entries(headers)) {

@@ -124,7 +124,8 @@ export function Empty({
   return (
     <div className="empty">
       <Icon name={icon} />
-      <h3>{title}</h3>
+      {/* No heading: it stands wherever a list would, under headings of any rank. */}
+      <p className="empty-title">{title}</p>
       {children !== undefined && <p>{children}</p>}
       {action}
     </div>

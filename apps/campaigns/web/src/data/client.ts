@@ -72,7 +72,9 @@ async function problemOf(response: Response): Promise<ApiError> {
   ])
   const text = body.detail ?? body.title ?? response.statusText
   const reference = response.headers.get('x-request-id') ?? undefined
-  return new ApiError(response.status, text, Object.fromEntries(fields) as Record<string, string>, reference, { ...body })
+  return new ApiError(response.status, text, Object.fromEntries(fields) as Record<string, string>, reference, {
+    ...body,
+  })
 }
 
 const numberOf = (text: string | null): number | undefined => (text === null ? undefined : Number(text))
@@ -126,7 +128,12 @@ export function createClient({ onSignedOut }: ClientOptions): Client {
     try {
       response = await fetch(url, { ...init, headers, credentials: 'same-origin' })
     } catch (error) {
-      if (init.signal?.aborted === true && init.signal.reason instanceof DOMException && init.signal.reason.name === 'AbortError') throw error
+      if (
+        init.signal?.aborted === true &&
+        init.signal.reason instanceof DOMException &&
+        init.signal.reason.name === 'AbortError'
+      )
+        throw error
       throw new ApiError(0, 'The server cannot be reached.')
     }
     if (!response.ok) {

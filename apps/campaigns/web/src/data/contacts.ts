@@ -81,7 +81,7 @@ const FIRST_PAGE: ListPage = { index: 0 }
 
 export const PAGE_SIZE = 100
 /** Kept at once: each deletion on the server asks for all that is kept, and 200,000 contacts are 2,000 pages. */
-export const MOST_PAGES = 6
+const MOST_PAGES = 6
 
 export const contactsQuery = (client: Client, filter: ContactFilter) =>
   infiniteQueryOptions({

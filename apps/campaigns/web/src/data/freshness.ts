@@ -2,8 +2,8 @@ import { QueryClient } from '@tanstack/react-query'
 import { ApiError } from './client.ts'
 
 /** For how long a copy in this browser is shown without asking again, and kept without being shown. */
-export const FRESH_MS = 2 * 60_000
-export const KEPT_MS = 10 * 60_000
+const FRESH_MS = 2 * 60_000
+const KEPT_MS = 10 * 60_000
 /** Figures are told when they become old, so they may be believed longer. */
 export const STATS_FRESH_MS = 5 * 60_000
 

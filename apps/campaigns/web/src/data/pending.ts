@@ -49,7 +49,7 @@ export const changing = <T extends Thing>(known: T, change: (thing: T) => T): St
 export const removing = <T extends Thing>(known: T): Step<T> => ({ id: known.id, known, apply: () => undefined })
 
 /** Whether what was asked for at the turn `asked` lacks the change. */
-export function isMissing(change: { readonly answered: number | undefined }, asked: number | undefined): boolean {
+function isMissing(change: { readonly answered: number | undefined }, asked: number | undefined): boolean {
   return change.answered === undefined || asked === undefined || asked < change.answered
 }
 

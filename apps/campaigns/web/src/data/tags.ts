@@ -30,7 +30,7 @@ interface Stamped {
 }
 
 /** As of when a query's data is true, by the server's clock; of pages, the oldest. Undefined where that is not known. */
-export function stampOf(data: unknown): number | undefined {
+function stampOf(data: unknown): number | undefined {
   if (typeof data !== 'object' || data === null) return undefined
   if ('pages' in data && Array.isArray(data.pages)) {
     const stamps = data.pages.map(stampOf)

@@ -35,7 +35,6 @@ const words = defineWords(
     offline: 'You are offline',
     offlineText: 'What you see is the last copy of this browser. Changes cannot be saved until the network is back.',
     search: 'Search',
-    account: 'Account',
     logout: 'Log out',
     help: 'Keyboard shortcuts',
     yours: 'Your account',
@@ -52,7 +51,6 @@ const words = defineWords(
     offlineText:
       'Vous voyez la dernière copie de ce navigateur. Rien ne peut être enregistré avant le retour du réseau.',
     search: 'Rechercher',
-    account: 'Compte',
     logout: 'Se déconnecter',
     help: 'Raccourcis clavier',
     yours: 'Votre compte',
@@ -138,7 +136,6 @@ function AccountMenu({ me }: { readonly me: Me }): ReactNode {
   }
   return (
     <Menu
-      label={`${t('account')}: ${me.user.name}`}
       trigger={
         <>
           <span className="avatar" aria-hidden="true">

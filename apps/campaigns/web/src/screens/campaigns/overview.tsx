@@ -78,7 +78,7 @@ export function RunCard({ campaign, seenAt }: { readonly campaign: Campaign; rea
   )
 }
 
-export function useMoney(): (stats: CampaignStats) => string {
+function useMoney(): (stats: CampaignStats) => string {
   const t = useWords(pageWords)
   const format = useFormat()
   return ({ cost }) =>

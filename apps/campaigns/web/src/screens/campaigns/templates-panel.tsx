@@ -75,7 +75,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   DISABLED: 'down',
 }
 
-export const templateStatusWords = defineWords(
+const templateStatusWords = defineWords(
   {
     APPROVED: 'Approved',
     PENDING: 'In review',

@@ -43,7 +43,7 @@ const foreignPicture = (alt: string, text: string): ReactNode => (
 )
 
 /** The text as visitors will see it. */
-export function Preview({ text }: { readonly text: string }): ReactNode {
+function Preview({ text }: { readonly text: string }): ReactNode {
   const t = useWords(editorWords)
   // Typing goes first; the preview follows when there is time.
   const shown = useDeferredValue(text)

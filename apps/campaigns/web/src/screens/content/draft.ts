@@ -8,7 +8,7 @@ export interface Draft {
   readonly cover: Cover | null
 }
 
-export const EMPTY_DRAFT: Draft = { title: '', slug: '', body: '', cover: null }
+const EMPTY_DRAFT: Draft = { title: '', slug: '', body: '', cover: null }
 
 export const draftOf = (page: Pick<Page, 'title' | 'slug' | 'body' | 'cover'> | undefined): Draft =>
   page === undefined ? EMPTY_DRAFT : { title: page.title, slug: page.slug, body: page.body, cover: page.cover }

@@ -1,7 +1,7 @@
 import { defineWords, useWords } from '@palier/design'
 
 /** What an error of WhatsApp means, for people; the number of the error stands beside it. */
-export const errorWords = defineWords(
+const errorWords = defineWords(
   {
     token: 'WhatsApp does not accept the access token of the account.',
     throttled: 'Messages were sent faster than WhatsApp lets through.',
