@@ -9,7 +9,7 @@ import {
 } from '@tanstack/react-router'
 import type { Client } from './data/client.ts'
 import { pagesSearch } from './screens/content/search.ts'
-import { dashboardQuery } from './screens/dashboard/queries.ts'
+import { dashboardQuery } from './data/dashboard.ts'
 import { historySearch } from './screens/history/search.ts'
 import { Login } from './session/login.tsx'
 import { meQuery } from './session/session.ts'

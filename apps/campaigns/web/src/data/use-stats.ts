@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { dashboardQuery } from '../screens/dashboard/queries.ts'
+import { dashboardQuery } from './dashboard.ts'
 import { useClient, usePending } from './context.tsx'
 import { totalDelta } from './pending.ts'
 

@@ -1,12 +1,13 @@
-import { Banner, Button, Card, Confirm, Failure, Icon, Loading, useToast, useWords } from '@palier/design'
+import { Banner, Button, Card, Failure, Icon, Loading, useToast, useWords } from '@palier/design'
 import { useQuery } from '@tanstack/react-query'
-import { Link, useBlocker, useParams } from '@tanstack/react-router'
+import { Link, useParams } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { type Campaign, campaignPreviewQuery, campaignQuery, type CampaignPreview } from '../../data/campaigns.ts'
 import { useClient } from '../../data/context.tsx'
 import { useProblem } from '../../data/problems.ts'
 import { accountsQuery, settingsQuery } from '../../data/settings.ts'
 import { useMay } from '../../session/session.ts'
+import { LeaveGuard } from '../../shell/leave-guard.tsx'
 import { PageHead } from '../../shell/page-head.tsx'
 import { defaultsOf, doneSteps, draftOf, EMPTY_DRAFT, type StepKey, STEPS } from './draft.ts'
 import { EditorPreview } from './editor-preview.tsx'
@@ -83,21 +84,6 @@ function Readiness({
       </ul>
       {!isCurrent && <p className="small muted">{t('missingStale')}</p>}
     </Card>
-  )
-}
-
-function LeaveGuard({ isDirty }: { readonly isDirty: () => boolean }): ReactNode {
-  const t = useWords(editorWords)
-  const { status, proceed, reset } = useBlocker({
-    shouldBlockFn: isDirty,
-    enableBeforeUnload: isDirty,
-    withResolver: true,
-  })
-  if (status !== 'blocked') return null
-  return (
-    <Confirm title={t('leaveTitle')} action={t('leave')} onConfirm={proceed} onClose={reset}>
-      <p>{t('leaveText')}</p>
-    </Confirm>
   )
 }
 

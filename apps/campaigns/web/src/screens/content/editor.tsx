@@ -1,11 +1,12 @@
 import { Button, Card, Confirm, Failure, Icon, Loading, Menu, TextField, useToast, useWords } from '@palier/design'
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link, useBlocker, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useState } from 'react'
 import { type Page, pageQuery, publicAddress } from '../../data/content.ts'
 import { useClient, useRefresh } from '../../data/context.tsx'
 import { useProblem } from '../../data/problems.ts'
 import { useMay, useMe } from '../../session/session.ts'
+import { LeaveGuard } from '../../shell/leave-guard.tsx'
 import { PageHead } from '../../shell/page-head.tsx'
 import { BodyField } from './body-field.tsx'
 import { Conflict } from './conflict.tsx'
@@ -27,21 +28,6 @@ function useRefusal(page: Page | undefined): string | false {
   if (page === undefined || may('content:publish')) return false
   if (page.author_id !== data?.value.user.id) return t('mayNotOthers')
   return page.status === 'published' && t('mayNotPublished')
-}
-
-function Leaving({ isDirty }: { readonly isDirty: boolean }): ReactNode {
-  const t = useWords(editorWords)
-  const blocker = useBlocker({
-    shouldBlockFn: ({ current, next }) => isDirty && current.pathname !== next.pathname,
-    enableBeforeUnload: isDirty,
-    withResolver: true,
-  })
-  if (blocker.status !== 'blocked') return null
-  return (
-    <Confirm title={t('leaveTitle')} action={t('leave')} onConfirm={blocker.proceed} onClose={blocker.reset}>
-      <p>{t('leaveText')}</p>
-    </Confirm>
-  )
 }
 
 function Fields({ editing }: { readonly editing: EditingState }): ReactNode {
@@ -228,7 +214,7 @@ function Editor({ newest }: { readonly newest: Page | undefined }): ReactNode {
         />
       )}
       {newest !== undefined && open === 'delete' && <DeletePage page={newest} onClose={() => setOpen(undefined)} />}
-      <Leaving isDirty={isDirty} />
+      <LeaveGuard isDirty={() => isDirty} />
     </>
   )
 }

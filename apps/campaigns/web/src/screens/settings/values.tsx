@@ -2,7 +2,6 @@ import {
   Button,
   Card,
   Checkbox,
-  Confirm,
   Failure,
   Loading,
   Select,
@@ -12,14 +11,13 @@ import {
   useWords,
 } from '@palier/design'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useBlocker } from '@tanstack/react-router'
 import { type SyntheticEvent, type ReactNode, useState } from 'react'
 import type { Answer } from '../../data/client.ts'
 import { useClient, useRefresh } from '../../data/context.tsx'
 import { useProblem } from '../../data/problems.ts'
 import { type SettingsAnswer, settingsQuery } from '../../data/settings.ts'
 import { useMay } from '../../session/session.ts'
-import { editorWords } from '../content/words.ts'
+import { LeaveGuard } from '../../shell/leave-guard.tsx'
 import {
   changedValues,
   type FieldProblem,
@@ -245,13 +243,11 @@ function SaveBar({
 
 function SettingsForm({ answer }: { readonly answer: SettingsAnswer }): ReactNode {
   const t = useWords(settingsWords)
-  const leaving = useWords(editorWords)
   const may = useMay()
   const textOf = useProblemText()
   const form = useSettingsForm(answer)
   const mayNot = !may('settings:write') && t('mayNot')
   const isDirty = Object.keys(form.changes).length > 0
-  const blocker = useBlocker({ shouldBlockFn: () => isDirty, enableBeforeUnload: isDirty, withResolver: true })
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault()
     form.save.mutate()
@@ -283,16 +279,7 @@ function SettingsForm({ answer }: { readonly answer: SettingsAnswer }): ReactNod
         </Card>
       ))}
       <SaveBar form={form} mayNot={mayNot} />
-      {blocker.status === 'blocked' && (
-        <Confirm
-          title={leaving('leaveTitle')}
-          action={leaving('leave')}
-          onConfirm={blocker.proceed}
-          onClose={blocker.reset}
-        >
-          <p>{leaving('leaveText')}</p>
-        </Confirm>
-      )}
+      <LeaveGuard isDirty={() => isDirty} />
     </form>
   )
 }
