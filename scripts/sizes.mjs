@@ -11,6 +11,7 @@ const FILES = 12
 const files = readdirSync(directory, { recursive: true, withFileTypes: true })
   .filter(entry => entry.isFile())
   .map(entry => join(entry.parentPath, entry.name).slice(directory.length))
+  .filter(name => !name.endsWith('.map'))
   .toSorted()
 const index = readFileSync(join(directory, 'index.html'), 'utf8')
 

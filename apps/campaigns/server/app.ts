@@ -19,6 +19,8 @@ export interface AppOptions {
   readonly compressionLevel?: number
   /** Milliseconds the event loop may lag before requests are turned away, 0 for any; 2 s unless said. */
   readonly mostLag?: number
+  /** The directory of the built pages; beside the server unless said. */
+  readonly pages?: string
 }
 
 /** One that a proxy gave is kept, so that its log and ours can be read together; not any text whatever. */
@@ -31,7 +33,7 @@ const VERSION = '0.2.0'
 /** The server without a socket: `listen` it, or `inject` requests. The services stay the caller's to close. */
 export async function buildApp(
   services: Services,
-  { trustProxy = false, compressionLevel = 6, mostLag = 2000 }: AppOptions = {},
+  { trustProxy = false, compressionLevel = 6, mostLag = 2000, pages }: AppOptions = {},
 ): Promise<FastifyInstance> {
   const logController = new LogController({ disableRequestLogging: true })
   const genReqId = ({ headers }: { headers: IncomingHttpHeaders }): string => {
@@ -68,6 +70,6 @@ export async function buildApp(
   await app.register(sessions, { services })
   await app.register(guard, { services })
   await registerRoutes(app, services)
-  await app.register(webRoutes)
+  await app.register(webRoutes, pages === undefined ? {} : { directory: pages })
   return app
 }

@@ -47,6 +47,8 @@ export const CACHE_TYPES = {
 } as const
 
 export type CacheType = keyof typeof CACHE_TYPES
+/** Other times for some types, in milliseconds. */
+export type CachePolicies = Readonly<Partial<Record<CacheType, { readonly ttl: number; readonly grace: number }>>>
 
 function read<A extends readonly unknown[]>(
   type: CacheType,

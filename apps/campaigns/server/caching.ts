@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { type Cache, type CacheOptions, createCache, type Logger } from 'palier'
-import { CACHE_TYPES, type CachedRead, type Tag } from './cache-map.ts'
+import { CACHE_TYPES, type CachePolicies, type CachedRead, type Tag } from './cache-map.ts'
 
 /**
  * The one place that reads and deletes through the cache; what is kept is in `cache-map.ts`. The cache is never needed:
@@ -34,9 +34,11 @@ export interface Caching {
 }
 
 export interface CachingOptions
-  extends Pick<CacheOptions, 'backend' | 'detectBudget' | 'dir' | 'enabled' | 'redisUrl'> {
+  extends Pick<CacheOptions, 'backend' | 'detectBudget' | 'dir' | 'enabled' | 'files' | 'redisUrl'> {
   /** The database whose answers are kept: part of the namespace, so that a new database never sees an old one's. */
   readonly databaseId: string
+  /** Times that somebody chose at the installation, in place of those in `cache-map.ts`. */
+  readonly types?: CachePolicies
   /** Milliseconds in which deletions of pace `soon` are put together; 2 s unless said. */
   readonly coalesce?: number
   /** Where failures are told; the console unless said. */
@@ -49,9 +51,15 @@ export function openCaching({
   databaseId,
   logger = console,
   coalesce = COALESCE_MS,
+  types = {},
   ...given
 }: CachingOptions): Caching {
-  const cache = createCache({ namespace: `campaigns-${databaseId}`, types: CACHE_TYPES, logger, ...given })
+  const cache = createCache({
+    namespace: `campaigns-${databaseId}`,
+    types: { ...CACHE_TYPES, ...types } as typeof CACHE_TYPES,
+    logger,
+    ...given,
+  })
   const report = (operation: string, error: unknown): void =>
     logger.warn(`[CACHE ERROR] ${operation}: ${error instanceof Error ? error.message : String(error)}`)
   const remove = async (tags: readonly Tag[]): Promise<boolean> => {

@@ -10,6 +10,8 @@ import type { WorkDone } from './jobs/work-done.ts'
 import { createWorker } from './jobs/worker.ts'
 import { createLog } from './log.ts'
 import { closeWhenAsked } from './operations/shutdown.ts'
+import { readPlan } from './setup/plan.ts'
+import { loadSettings } from './setup/settings-file.ts'
 
 const USAGE = `palier-campaigns <command> [options]
 
@@ -52,7 +54,11 @@ async function withServices<T>(run: (services: Composition) => Promise<T>): Prom
   const services = await compose({
     ...environment,
     database: databaseOf(environment),
-    cache: { detectBudget: '3s', logger: { warn: console.warn, info: () => undefined } },
+    cache: {
+      detectBudget: '3s',
+      logger: { warn: console.warn, info: () => undefined },
+      ...readPlan(environment.dataDir),
+    },
     log: createLog(environment.logLevel),
   })
   try {
@@ -133,6 +139,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  loadSettings()
   const [name = 'help', ...rest] = args
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) {

@@ -26,6 +26,8 @@ export interface Environment {
   readonly elasticsearchUrl: string | undefined
   readonly admin: { readonly email: string; readonly password: string | undefined }
   readonly logLevel: string
+  /** Begins with the pages of the installation, unless it is finished. */
+  readonly setup: boolean
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
@@ -43,6 +45,8 @@ function readSecretText(value: string | undefined): string | undefined {
   if (value === undefined || value.length >= 32) return value
   throw new BadVariable('APP_SECRET', 'a text of at least 32 characters', `one of ${value.length}`)
 }
+
+const SWITCHES: Readonly<Record<string, boolean>> = { 1: true, true: true, 0: false, false: false }
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -119,5 +123,6 @@ export function readEnvironment(variables: Variables): Environment {
     logLevel: read('LOG_LEVEL', 'warn', `one of ${LOG_LEVELS.join(', ')}`, value =>
       LOG_LEVELS.includes(value) ? value : undefined,
     ),
+    setup: read<boolean>('PALIER_SETUP', false, '1, 0, true or false', value => SWITCHES[value]),
   }
 }

@@ -5,6 +5,7 @@ import { UnusableDatabase } from './database/url.ts'
 import { BadVariable, readEnvironment } from './environment.ts'
 import { digest } from './generator/digest.ts'
 import { type DataSet, NotEmpty, writeDataSet } from './generator/write.ts'
+import { loadSettings } from './setup/settings-file.ts'
 
 const USAGE = `npm run generate -- [options]
 
@@ -42,6 +43,7 @@ function instant(text: string | undefined): number {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS })
   if (values.help) return console.log(USAGE)
+  loadSettings()
   const set: DataSet = {
     contacts: whole('--contacts', values.contacts, 50_000_000),
     messages: whole('--messages', values.messages, 50_000_000),

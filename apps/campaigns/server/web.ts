@@ -70,7 +70,7 @@ function readWebFile(directory: string, name: string): WebFile {
 function readPages(directory: string): ReadonlyMap<string, WebFile> {
   if (!existsSync(directory)) return new Map()
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(
-    name => statSync(join(directory, name)).isFile() && !/\.(br|gz)$/.test(name),
+    name => statSync(join(directory, name)).isFile() && !/\.(br|gz|map)$/.test(name),
   )
   return new Map(names.map(name => [name.split(sep).join('/'), readWebFile(directory, name)]))
 }
@@ -78,10 +78,13 @@ function readPages(directory: string): ReadonlyMap<string, WebFile> {
 /** What the page needs at once, for whoever stands in front and can tell browsers early (103). */
 function linksOf(html: string): string {
   const tags = [...html.matchAll(/<(?:script|link)[^>]*(?:src|href)="([^"]+\.(js|css))"[^>]*>/g)]
-  return tags
-    .filter(([tag]) => !tag.includes('boot.js'))
-    .map(([, url, kind]) => `<${url}>; rel=${kind === 'css' ? 'preload; as=style' : 'modulepreload'}`)
-    .join(', ')
+  return (
+    tags
+      .filter(([tag]) => !tag.includes('boot.js'))
+      // Of a style that is asked for with `crossorigin`, a preload without it is another file, and useless.
+      .map(([, url, kind]) => `<${url}>; rel=${kind === 'css' ? 'preload; as=style; crossorigin' : 'modulepreload'}`)
+      .join(', ')
+  )
 }
 
 function encodingFor({ headers }: FastifyRequest, file: WebFile): string | undefined {

@@ -42,8 +42,16 @@ function filesBelow(directory: string): readonly string[] {
     .filter(path => statSync(path).isFile())
 }
 
-/** Writes `.br` and `.gz` beside each text file: compressed once, as well as can be, instead of at each request. */
-export function precompressed(): Plugin {
+const COMPRESS = {
+  br: (body: Buffer): Buffer =>
+    brotliCompressSync(body, {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: body.length },
+    }),
+  gz: (body: Buffer): Buffer => gzipSync(body, { level: 9 }),
+} as const
+
+/** Writes copies beside each text file: compressed once, as well as can be, instead of at each request. */
+export function precompressed(kinds: readonly (keyof typeof COMPRESS)[]): Plugin {
   return {
     name: 'precompressed',
     apply: 'build',
@@ -52,9 +60,7 @@ export function precompressed(): Plugin {
       for (const path of filesBelow(dir)) {
         const body = readFileSync(path)
         if (!TEXT.test(path) || body.length < LEAST) continue
-        const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: body.length }
-        writeFileSync(`${path}.br`, brotliCompressSync(body, { params }))
-        writeFileSync(`${path}.gz`, gzipSync(body, { level: 9 }))
+        for (const kind of kinds) writeFileSync(`${path}.${kind}`, COMPRESS[kind](body))
       }
     },
   }

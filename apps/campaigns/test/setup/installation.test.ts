@@ -67,6 +67,7 @@ function start(directory: string, { args, env = {}, small, socketPath }: Start):
           })
         },
       )
+      asked.setTimeout(30_000, () => asked.destroy(new Error(`no answer to ${method} ${path}: ${output}`)))
       asked.once('error', reject)
       asked.end(body)
     })

@@ -1,11 +1,10 @@
 import {
-  AppearanceMenu,
   Banner,
   Button,
   defineWords,
+  Door,
   Form,
   type FormValues,
-  Mark,
   TextField,
   useAppearance,
   useWords,
@@ -17,7 +16,6 @@ import { ApiError } from '../data/client.ts'
 import { useClient } from '../data/context.tsx'
 import { useProblem } from '../data/problems.ts'
 import { meQuery } from './session.ts'
-import './login.css'
 
 const words = defineWords(
   {
@@ -43,38 +41,6 @@ const words = defineWords(
     showPassword: 'Afficher le mot de passe',
   },
 )
-
-/** A page without a session: the sign, a language menu, one card. */
-export function Door({
-  title,
-  lead,
-  children,
-}: {
-  readonly title: string
-  readonly lead?: string
-  readonly children: ReactNode
-}): ReactNode {
-  return (
-    <div className="door">
-      <header className="row between">
-        <span className="brand">
-          <Mark />
-          Campaigns
-        </span>
-        <AppearanceMenu />
-      </header>
-      <main id="main" tabIndex={-1}>
-        <div className="card stack wide">
-          <div className="stack tight">
-            <h1>{title}</h1>
-            {lead !== undefined && <p className="muted">{lead}</p>}
-          </div>
-          {children}
-        </div>
-      </main>
-    </div>
-  )
-}
 
 export function Login(): ReactNode {
   const t = useWords(words)
@@ -106,7 +72,7 @@ export function Login(): ReactNode {
     }
   }
   return (
-    <Door title={t('title')} lead={t('lead')}>
+    <Door name="Campaigns" title={t('title')} lead={t('lead')}>
       {ended === true && problem === undefined && <Banner tone="warming" title={t('ended')} />}
       {problem !== undefined && <Banner tone="down" title={problem} />}
       <Form className="stack" onSend={values => void submit(values)}>

@@ -1,10 +1,9 @@
-import { Banner, Button, defineWords, Form, type FormValues, TextField, useWords } from '@palier/design'
+import { Banner, Button, defineWords, Door, Form, type FormValues, TextField, useWords } from '@palier/design'
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { ApiError } from '../data/client.ts'
 import { useClient } from '../data/context.tsx'
 import { useProblem } from '../data/problems.ts'
-import { Door } from './login.tsx'
 
 const words = defineWords(
   {
@@ -59,7 +58,7 @@ export function Forgot(): ReactNode {
     }
   }
   return (
-    <Door title={t('forgotTitle')} lead={t('forgotLead')}>
+    <Door name="Campaigns" title={t('forgotTitle')} lead={t('forgotLead')}>
       {outcome?.ok === true && <Banner tone="healthy" title={t('sent')} />}
       {outcome?.ok === false && <Banner tone="down" title={outcome.text} />}
       <Form className="stack" onSend={values => void submit(values)}>
@@ -113,7 +112,7 @@ export function Reset(): ReactNode {
   }
   const isDone = outcome?.ok === true
   return (
-    <Door title={t('resetTitle')} lead={t('resetLead')}>
+    <Door name="Campaigns" title={t('resetTitle')} lead={t('resetLead')}>
       {token === undefined && <Banner tone="degraded" title={t('noToken')} />}
       {isDone && <Banner tone="healthy" title={t('saved')} />}
       {outcome?.ok === false && <Banner tone="down" title={outcome.text} />}

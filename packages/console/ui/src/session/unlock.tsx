@@ -1,4 +1,4 @@
-import { AppearanceMenu, Banner, Button, defineWords, Mark, TextField, useWords } from '@palier/design'
+import { Banner, Button, defineWords, Door, TextField, useWords } from '@palier/design'
 import { useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import type { SessionAnswer, SignIn } from '../../../src/api.ts'
@@ -118,32 +118,17 @@ export function Unlock({ signIn, ended }: { readonly signIn: SignIn; readonly en
     document.title = `${t('title')} · Palier`
   }, [t])
   return (
-    <div className="door">
-      <header className="row between">
-        <span className="brand">
-          <Mark />
-          Palier
-        </span>
-        <AppearanceMenu />
-      </header>
-      <main id="main" tabIndex={-1}>
-        <div className="card stack">
-          <div className="stack tight">
-            <h1>{t('title')}</h1>
-            <p className="muted">{t('lead')}</p>
-          </div>
-          {ended && <Banner tone="warming" title={t('ended')} />}
-          {signIn.application && (
-            <div className="stack tight">
-              <p>{t('application')}</p>
-              <Button icon="refresh" onClick={() => void queries.resetQueries({ queryKey: ENTRY })}>
-                {t('retry')}
-              </Button>
-            </div>
-          )}
-          {signIn.token && <TokenForm signIn={signIn} />}
+    <Door name="Palier" title={t('title')} lead={t('lead')}>
+      {ended && <Banner tone="warming" title={t('ended')} />}
+      {signIn.application && (
+        <div className="stack tight">
+          <p>{t('application')}</p>
+          <Button icon="refresh" onClick={() => void queries.resetQueries({ queryKey: ENTRY })}>
+            {t('retry')}
+          </Button>
         </div>
-      </main>
-    </div>
+      )}
+      {signIn.token && <TokenForm signIn={signIn} />}
+    </Door>
   )
 }

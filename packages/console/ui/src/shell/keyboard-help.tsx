@@ -1,11 +1,10 @@
-import { Checkbox, Dialog, defineWords, useWords } from '@palier/design'
+import { defineWords, ShortcutsDialog, useWords } from '@palier/design'
 import { type ReactNode, useState } from 'react'
 import { navWords, PLACES } from './nav.ts'
 import { areShortcutsOn, setShortcutsOn } from './shortcuts.ts'
 
 const words = defineWords(
   {
-    title: 'Keyboard shortcuts',
     search: 'Search and commands',
     help: 'This list',
     filter: 'Filter the list',
@@ -16,11 +15,9 @@ const words = defineWords(
     refresh: 'Read again',
     live: 'Live on or off',
     goTo: 'Go to: {place}',
-    on: 'Single letters are shortcuts',
     none: 'No shortcut clears anything.',
   },
   {
-    title: 'Raccourcis clavier',
     search: 'Recherche et commandes',
     help: 'Cette liste',
     filter: 'Filtrer la liste',
@@ -31,7 +28,6 @@ const words = defineWords(
     refresh: 'Relire',
     live: 'Direct activé ou non',
     goTo: 'Aller à : {place}',
-    on: 'Les lettres seules sont des raccourcis',
     none: 'Aucun raccourci ne vide quoi que ce soit.',
   },
 )
@@ -52,31 +48,9 @@ export function KeyboardHelp({ onClose }: { readonly onClose: () => void }): Rea
     [['l'], t('live')],
     ...PLACES.map(place => [[`g ${place.letter}`], t('goTo', { place: name(place.key) })] as const),
   ]
-  return (
-    <Dialog title={t('title')} onClose={onClose}>
-      <dl className="facts">
-        {lines.map(([keys, text]) => (
-          <div key={text} className="shortcut">
-            <dt>
-              {keys.map(one => (
-                <kbd key={one} className="kbd">
-                  {one}
-                </kbd>
-              ))}
-            </dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-      </dl>
-      <Checkbox
-        label={t('on')}
-        checked={isOn}
-        onChange={event => {
-          setShortcutsOn(event.currentTarget.checked)
-          setIsOn(event.currentTarget.checked)
-        }}
-      />
-      <p className="small muted">{t('none')}</p>
-    </Dialog>
-  )
+  const change = (chosen: boolean): void => {
+    setShortcutsOn(chosen)
+    setIsOn(chosen)
+  }
+  return <ShortcutsDialog lines={lines} isOn={isOn} note={t('none')} onChange={change} onClose={onClose} />
 }

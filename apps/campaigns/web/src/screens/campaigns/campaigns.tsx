@@ -1,4 +1,16 @@
-import { Button, Card, Empty, Failure, Icon, Loading, Progress, Select, useFormat, useWords } from '@palier/design'
+import {
+  Button,
+  Card,
+  Empty,
+  Failure,
+  Icon,
+  Loading,
+  Progress,
+  Select,
+  useFormat,
+  useWords,
+  Table,
+} from '@palier/design'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
@@ -206,39 +218,36 @@ function CampaignTable({ status }: { readonly status: CampaignStatus | undefined
   if (all.length === 0) return <EmptyList status={status} />
   return (
     <>
-      <div className="table-frame" role="group" aria-label={t('all')} tabIndex={0}>
-        <table className="table">
-          <caption className="visually-hidden">{t('all')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('name')}</th>
-              <th scope="col" className="wide-only">
-                {t('state')}
-              </th>
-              <th scope="col" className="wide-only">
-                {t('progress')}
-              </th>
-              <th scope="col" className="number wide-only">
-                {t('readRate')}
-              </th>
-              <th scope="col" className="number wide-only">
-                {t('replyRate')}
-              </th>
-              <th scope="col" className="wide-only">
-                {t('when')}
-              </th>
-              <th scope="col" className="actions">
-                <span className="visually-hidden">{t('actions')}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map(campaign => (
-              <CampaignRow key={campaign.id} campaign={campaign} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={t('all')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('name')}</th>
+            <th scope="col" className="wide-only">
+              {t('state')}
+            </th>
+            <th scope="col" className="wide-only">
+              {t('progress')}
+            </th>
+            <th scope="col" className="number wide-only">
+              {t('readRate')}
+            </th>
+            <th scope="col" className="number wide-only">
+              {t('replyRate')}
+            </th>
+            <th scope="col" className="wide-only">
+              {t('when')}
+            </th>
+            <th scope="col" className="actions">
+              <span className="visually-hidden">{t('actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map(campaign => (
+            <CampaignRow key={campaign.id} campaign={campaign} />
+          ))}
+        </tbody>
+      </Table>
       {hasNextPage && (
         <div className="list-foot">
           <Button busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>

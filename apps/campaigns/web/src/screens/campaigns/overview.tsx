@@ -1,4 +1,4 @@
-import { Bars, Card, IconButton, Progress, Stat, useFormat, useWords } from '@palier/design'
+import { Bars, Card, IconButton, Progress, Stat, useFormat, useWords, Table } from '@palier/design'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
@@ -170,49 +170,46 @@ export function Failures({
       {failures.length === 0 ? (
         <p className="muted">{t('noFailures')}</p>
       ) : (
-        <div className="table-frame" role="group" aria-label={t('failureCaption')} tabIndex={0}>
-          <table className="table">
-            <caption className="visually-hidden">{t('failureCaption')}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{t('colReason')}</th>
-                <th scope="col" className="number">
-                  {t('colCount')}
+        <Table label={t('failureCaption')}>
+          <thead>
+            <tr>
+              <th scope="col">{t('colReason')}</th>
+              <th scope="col" className="number">
+                {t('colCount')}
+              </th>
+              {canRetry && (
+                <th scope="col" className="actions">
+                  <span className="visually-hidden">{t('retryThese')}</span>
                 </th>
-                {canRetry && (
-                  <th scope="col" className="actions">
-                    <span className="visually-hidden">{t('retryThese')}</span>
+              )}
+            </tr>
+          </thead>
+          <tbody>
+            {failures.map(({ step, error_class, error_code, count }) => {
+              const reason = meaning(error_class, error_code)
+              return (
+                <tr key={`${step} ${error_class} ${error_code}`}>
+                  <th scope="row" className="failure-reason">
+                    {reason} {error_code !== null && <code className="kbd">{error_code}</code>}
+                    <span className="small muted sub">{t('messageStep', { step })}</span>
                   </th>
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              {failures.map(({ step, error_class, error_code, count }) => {
-                const reason = meaning(error_class, error_code)
-                return (
-                  <tr key={`${step} ${error_class} ${error_code}`}>
-                    <th scope="row" className="failure-reason">
-                      {reason} {error_code !== null && <code className="kbd">{error_code}</code>}
-                      <span className="small muted sub">{t('messageStep', { step })}</span>
-                    </th>
-                    <td className="number">{format.number(count)}</td>
-                    {canRetry && (
-                      <td className="actions">
-                        <IconButton
-                          label={t('retryTheseOf', { reason })}
-                          icon="refresh"
-                          size="small"
-                          unavailable={may('campaigns:run') ? false : action('forbidden')}
-                          onClick={() => setAsked({ errorClass: error_class })}
-                        />
-                      </td>
-                    )}
-                  </tr>
-                )
-              })}
-            </tbody>
-          </table>
-        </div>
+                  <td className="number">{format.number(count)}</td>
+                  {canRetry && (
+                    <td className="actions">
+                      <IconButton
+                        label={t('retryTheseOf', { reason })}
+                        icon="refresh"
+                        size="small"
+                        unavailable={may('campaigns:run') ? false : action('forbidden')}
+                        onClick={() => setAsked({ errorClass: error_class })}
+                      />
+                    </td>
+                  )}
+                </tr>
+              )
+            })}
+          </tbody>
+        </Table>
       )}
       {asked !== undefined && campaign !== undefined && (
         <ActionDialog

@@ -1,4 +1,4 @@
-import { Button, Card, Empty, Failure, Loading, Select, useFormat, useWords } from '@palier/design'
+import { Button, Card, Empty, Failure, Loading, Select, useFormat, useWords, Table } from '@palier/design'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
@@ -117,27 +117,24 @@ function RecipientTable({
   }
   return (
     <>
-      <div className="table-frame" role="group" aria-label={t('recipientsCaption')} tabIndex={0}>
-        <table className="table">
-          <caption className="visually-hidden">{t('recipientsCaption')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('colContact')}</th>
-              <th scope="col">{t('colState')}</th>
-              {(['colSent', 'colRead', 'colReply', 'colM2'] as const).map(key => (
-                <th key={key} scope="col" className="wide-only">
-                  {t(key)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {items.map(recipient => (
-              <RecipientRow key={recipient.message_id} recipient={recipient} />
+      <Table label={t('recipientsCaption')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('colContact')}</th>
+            <th scope="col">{t('colState')}</th>
+            {(['colSent', 'colRead', 'colReply', 'colM2'] as const).map(key => (
+              <th key={key} scope="col" className="wide-only">
+                {t(key)}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map(recipient => (
+            <RecipientRow key={recipient.message_id} recipient={recipient} />
+          ))}
+        </tbody>
+      </Table>
       {hasNextPage && (
         <div className="list-foot">
           <Button busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>

@@ -1,4 +1,4 @@
-import { Banner, Button, Card, Form, Progress, useFormat, useWords } from '@palier/design'
+import { Banner, Button, Card, Form, Progress, useFormat, useWords, Table } from '@palier/design'
 import { type DragEvent, type ReactNode, useId, useRef, useState } from 'react'
 import { useClient } from '../../data/context.tsx'
 import { useProblem } from '../../data/problems.ts'
@@ -178,30 +178,27 @@ function Preview({ start: { columns, rows } }: { readonly start: CsvStart }): Re
   const t = useWords(importWords)
   return (
     <Card title={t('preview')} flush>
-      <div className="table-frame" role="group" aria-label={t('preview')} tabIndex={0}>
-        <table className="table">
-          <caption className="visually-hidden">{t('preview')}</caption>
-          <thead>
-            <tr>
-              {columns.map((column, at) => (
-                <th key={`${at}-${column}`} scope="col">
-                  <code>{column}</code>
-                  <span className="column-meaning">{t(meaningOf(column))}</span>
-                </th>
+      <Table label={t('preview')}>
+        <thead>
+          <tr>
+            {columns.map((column, at) => (
+              <th key={`${at}-${column}`} scope="col">
+                <code>{column}</code>
+                <span className="column-meaning">{t(meaningOf(column))}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, at) => (
+            <tr key={`${at}-${row.join()}`}>
+              {columns.map((column, i) => (
+                <td key={`${i}-${column}`}>{row[i]}</td>
               ))}
             </tr>
-          </thead>
-          <tbody>
-            {rows.map((row, at) => (
-              <tr key={`${at}-${row.join()}`}>
-                {columns.map((column, i) => (
-                  <td key={`${i}-${column}`}>{row[i]}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </Card>
   )
 }

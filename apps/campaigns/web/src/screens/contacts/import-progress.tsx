@@ -10,6 +10,7 @@ import {
   type Tone,
   useFormat,
   useWords,
+  Table,
 } from '@palier/design'
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef } from 'react'
@@ -132,33 +133,30 @@ function Refused({ state }: { readonly state: ImportJob }): ReactNode {
         </a>
       }
     >
-      <div className="table-frame" role="group" aria-label={t('errors')} tabIndex={0}>
-        <table className="table">
-          <caption className="visually-hidden">{caption}</caption>
-          <thead>
-            <tr>
-              <th scope="col" className="number">
-                {t('line')}
-              </th>
-              <th scope="col">{t('field')}</th>
-              <th scope="col">{t('expected')}</th>
-              <th scope="col">{t('received')}</th>
+      <Table label={caption}>
+        <thead>
+          <tr>
+            <th scope="col" className="number">
+              {t('line')}
+            </th>
+            <th scope="col">{t('field')}</th>
+            <th scope="col">{t('expected')}</th>
+            <th scope="col">{t('received')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {errors.map(({ line, field, expected, received }) => (
+            <tr key={`${line}-${field}`}>
+              <td className="number">{format.number(line)}</td>
+              <td>
+                <code>{field}</code>
+              </td>
+              <td>{expected}</td>
+              <td className="wrap-anywhere">{received}</td>
             </tr>
-          </thead>
-          <tbody>
-            {errors.map(({ line, field, expected, received }) => (
-              <tr key={`${line}-${field}`}>
-                <td className="number">{format.number(line)}</td>
-                <td>
-                  <code>{field}</code>
-                </td>
-                <td>{expected}</td>
-                <td className="wrap-anywhere">{received}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </Card>
   )
 }

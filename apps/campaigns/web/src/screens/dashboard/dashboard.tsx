@@ -1,4 +1,17 @@
-import { Bars, Button, Card, Empty, Failure, Loading, Pill, Skeleton, Stat, useFormat, useWords } from '@palier/design'
+import {
+  Bars,
+  Button,
+  Card,
+  Empty,
+  Failure,
+  Loading,
+  Pill,
+  Skeleton,
+  Stat,
+  useFormat,
+  useWords,
+  Table,
+} from '@palier/design'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
 import { usePending } from '../../data/context.tsx'
@@ -61,43 +74,40 @@ function Campaigns({ rows }: { readonly rows: DashboardValue['campaigns'] }): Re
   const format = useFormat()
   return (
     <Card title={t('campaigns')} flush>
-      <div className="table-frame" tabIndex={0} role="group" aria-label={t('campaigns')}>
-        <table className="table">
-          <caption className="visually-hidden">{t('campaigns')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('campaignState')}</th>
-              <th scope="col" className="number">
-                {t('campaignCount')}
+      <Table label={t('campaigns')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('campaignState')}</th>
+            <th scope="col" className="number">
+              {t('campaignCount')}
+            </th>
+            <th scope="col" className="number">
+              {t('campaignSent')}
+            </th>
+            <th scope="col" className="number">
+              {t('campaignRead')}
+            </th>
+            <th scope="col" className="number">
+              {t('campaignRate')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(row => (
+            <tr key={row.status}>
+              <th scope="row">
+                <Link to="/campaigns" search={{ status: row.status }} className="plain">
+                  <Pill tone={campaignTones[row.status]}>{name(row.status)}</Pill>
+                </Link>
               </th>
-              <th scope="col" className="number">
-                {t('campaignSent')}
-              </th>
-              <th scope="col" className="number">
-                {t('campaignRead')}
-              </th>
-              <th scope="col" className="number">
-                {t('campaignRate')}
-              </th>
+              <td className="number">{format.number(row.count)}</td>
+              <td className="number">{format.number(row.sent)}</td>
+              <td className="number">{format.number(row.read)}</td>
+              <td className="number">{row.sent === 0 ? t('none') : format.percent(row.read_rate)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {rows.map(row => (
-              <tr key={row.status}>
-                <th scope="row">
-                  <Link to="/campaigns" search={{ status: row.status }} className="plain">
-                    <Pill tone={campaignTones[row.status]}>{name(row.status)}</Pill>
-                  </Link>
-                </th>
-                <td className="number">{format.number(row.count)}</td>
-                <td className="number">{format.number(row.sent)}</td>
-                <td className="number">{format.number(row.read)}</td>
-                <td className="number">{row.sent === 0 ? t('none') : format.percent(row.read_rate)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </Card>
   )
 }

@@ -1,4 +1,4 @@
-import { Icon, useFormat, useWords } from '@palier/design'
+import { Icon, useFormat, useWords, Table } from '@palier/design'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { HistoryEntry } from '../../data/people.ts'
@@ -67,35 +67,32 @@ function Differences({
   const t = useWords(historyWords)
   const { field: nameOf } = useNames()
   return (
-    <div className="table-frame" tabIndex={0} role="group" aria-label={t('details')}>
-      <table className="table history-changes small">
-        <caption className="visually-hidden">{t('details')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('field')}</th>
-            {!isNew && <th scope="col">{t('before')}</th>}
-            {!isGone && <th scope="col">{t('after')}</th>}
+    <Table label={t('details')} className="table history-changes small">
+      <thead>
+        <tr>
+          <th scope="col">{t('field')}</th>
+          {!isNew && <th scope="col">{t('before')}</th>}
+          {!isGone && <th scope="col">{t('after')}</th>}
+        </tr>
+      </thead>
+      <tbody>
+        {changes.map(({ field, before, after }) => (
+          <tr key={field}>
+            <th scope="row">{nameOf(field)}</th>
+            {!isNew && (
+              <td className="wrap-anywhere history-before">
+                <Value field={field} value={before} />
+              </td>
+            )}
+            {!isGone && (
+              <td className="wrap-anywhere history-after">
+                <Value field={field} value={after} />
+              </td>
+            )}
           </tr>
-        </thead>
-        <tbody>
-          {changes.map(({ field, before, after }) => (
-            <tr key={field}>
-              <th scope="row">{nameOf(field)}</th>
-              {!isNew && (
-                <td className="wrap-anywhere history-before">
-                  <Value field={field} value={before} />
-                </td>
-              )}
-              {!isGone && (
-                <td className="wrap-anywhere history-after">
-                  <Value field={field} value={after} />
-                </td>
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   )
 }
 

@@ -11,6 +11,7 @@ import {
   useFormat,
   useToast,
   useWords,
+  Table,
 } from '@palier/design'
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
@@ -139,28 +140,25 @@ function KeyTable({ onAdd }: { readonly onAdd: () => void }): ReactNode {
   const columns = ['name', 'status', 'scopes', 'owner', 'expires', 'lastUsed'] as const
   return (
     <Card flush>
-      <div className="table-frame" tabIndex={0} role="group" aria-label={t('title')}>
-        <table className="table">
-          <caption className="visually-hidden">{t('title')}</caption>
-          <thead>
-            <tr>
-              {columns.map(column => (
-                <th key={column} scope="col">
-                  {t(column)}
-                </th>
-              ))}
-              <th scope="col">
-                <span className="visually-hidden">{t('actions')}</span>
+      <Table label={t('title')}>
+        <thead>
+          <tr>
+            {columns.map(column => (
+              <th key={column} scope="col">
+                {t(column)}
               </th>
-            </tr>
-          </thead>
-          <tbody>
-            {keys.map(one => (
-              <Row key={one.id} apiKey={one} now={query.dataUpdatedAt} onRevoke={() => setRevoking(one)} />
             ))}
-          </tbody>
-        </table>
-      </div>
+            <th scope="col">
+              <span className="visually-hidden">{t('actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map(one => (
+            <Row key={one.id} apiKey={one} now={query.dataUpdatedAt} onRevoke={() => setRevoking(one)} />
+          ))}
+        </tbody>
+      </Table>
       <div className="list-end">
         <LoadMore
           count={keys.length}

@@ -10,6 +10,7 @@ import {
   Stat,
   useFormat,
   useWords,
+  Table,
 } from '@palier/design'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
@@ -276,35 +277,32 @@ function MessageTable({
       {shown.length === 0 ? (
         <EmptyList filter={filter} hasMore={hasNextPage} />
       ) : (
-        <div className="table-frame" role="group" aria-label={t('caption')} tabIndex={0}>
-          <table className="table message-table">
-            <caption className="visually-hidden">{t('caption')}</caption>
-            <thead>
-              <tr>
-                <th scope="col" className="message-direction">
-                  <span className="visually-hidden">{t('direction')}</span>
-                </th>
-                <th scope="col">{t('message')}</th>
-                <th scope="col" className="message-state wide-only">
-                  {t('status')}
-                </th>
-                <th scope="col" className="wide-only message-when">
-                  {t('when')}
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map(message => (
-                <MessageRow
-                  key={message.id}
-                  message={message}
-                  names={names}
-                  onOpen={() => change({ open: message.id })}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={t('caption')} className="table message-table">
+          <thead>
+            <tr>
+              <th scope="col" className="message-direction">
+                <span className="visually-hidden">{t('direction')}</span>
+              </th>
+              <th scope="col">{t('message')}</th>
+              <th scope="col" className="message-state wide-only">
+                {t('status')}
+              </th>
+              <th scope="col" className="wide-only message-when">
+                {t('when')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map(message => (
+              <MessageRow
+                key={message.id}
+                message={message}
+                names={names}
+                onOpen={() => change({ open: message.id })}
+              />
+            ))}
+          </tbody>
+        </Table>
       )}
       {hasNextPage && (
         <div className="list-foot">

@@ -1,4 +1,4 @@
-import { Button, Card, Empty, Failure, Loading, Pill, useFormat, useToast, useWords } from '@palier/design'
+import { Button, Card, Empty, Failure, Loading, Pill, useFormat, useToast, useWords, Table } from '@palier/design'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { useClient, useRefresh } from '../../data/context.tsx'
@@ -107,29 +107,26 @@ export function Accounts(): ReactNode {
         </Empty>
       ) : (
         <Card flush>
-          <div className="table-frame" tabIndex={0} role="group" aria-label={t('title')}>
-            <table className="table">
-              <caption className="visually-hidden">{t('title')}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{t('name')}</th>
-                  <th scope="col">{t('phone')}</th>
-                  <th scope="col">{t('status')}</th>
-                  <th scope="col" className="number">
-                    {t('rate')}
-                  </th>
-                  <th scope="col">
-                    <span className="visually-hidden">{t('actions')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {items.map(account => (
-                  <Row key={account.id} account={account} mayNot={mayNot} onEdit={() => setOpen({ account })} />
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={t('title')}>
+            <thead>
+              <tr>
+                <th scope="col">{t('name')}</th>
+                <th scope="col">{t('phone')}</th>
+                <th scope="col">{t('status')}</th>
+                <th scope="col" className="number">
+                  {t('rate')}
+                </th>
+                <th scope="col">
+                  <span className="visually-hidden">{t('actions')}</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map(account => (
+                <Row key={account.id} account={account} mayNot={mayNot} onEdit={() => setOpen({ account })} />
+              ))}
+            </tbody>
+          </Table>
         </Card>
       )}
       {open !== undefined && <AccountForm account={open.account} onClose={() => setOpen(undefined)} />}

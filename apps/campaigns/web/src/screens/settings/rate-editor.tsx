@@ -1,4 +1,4 @@
-import { Button, Card, IconButton, useToast, useWords } from '@palier/design'
+import { Button, Card, IconButton, useToast, useWords, Table } from '@palier/design'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type SyntheticEvent, type ReactNode, useId, useRef, useState } from 'react'
 import { useClient } from '../../data/context.tsx'
@@ -122,35 +122,32 @@ export function RateEditor({
   return (
     <form className="stack" onSubmit={submit}>
       <Card flush>
-        <div className="table-frame" tabIndex={0} role="group" aria-label={t('title')}>
-          <table className="table rate-table">
-            <caption className="visually-hidden">{t('title')}</caption>
-            <thead>
-              <tr>
-                {FIELDS.map(field => (
-                  <th key={field} id={`${headings}-${field}`} scope="col">
-                    {t(field)}
-                  </th>
-                ))}
-                <th scope="col">
-                  <span className="visually-hidden">{t('actions')}</span>
+        <Table label={t('title')} className="table rate-table">
+          <thead>
+            <tr>
+              {FIELDS.map(field => (
+                <th key={field} id={`${headings}-${field}`} scope="col">
+                  {t(field)}
                 </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(row => (
-                <EditedRow
-                  key={row.key}
-                  row={row}
-                  headings={headings}
-                  problems={problems.get(row.key) ?? new Set()}
-                  onChange={change => setRows(rows.map(one => (one.key === row.key ? { ...one, ...change } : one)))}
-                  onRemove={() => setRows(rows.filter(one => one.key !== row.key))}
-                />
               ))}
-            </tbody>
-          </table>
-        </div>
+              <th scope="col">
+                <span className="visually-hidden">{t('actions')}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(row => (
+              <EditedRow
+                key={row.key}
+                row={row}
+                headings={headings}
+                problems={problems.get(row.key) ?? new Set()}
+                onChange={change => setRows(rows.map(one => (one.key === row.key ? { ...one, ...change } : one)))}
+                onRemove={() => setRows(rows.filter(one => one.key !== row.key))}
+              />
+            ))}
+          </tbody>
+        </Table>
         <datalist id={`${headings}-categories`}>
           {CATEGORIES.map(category => (
             <option key={category} value={category} />

@@ -1,4 +1,4 @@
-import { Banner, Button, Card, Empty, Failure, Loading, useFormat, useWords } from '@palier/design'
+import { Banner, Button, Card, Empty, Failure, Loading, useFormat, useWords, Table } from '@palier/design'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { useClient } from '../../data/context.tsx'
@@ -30,25 +30,22 @@ function RateList({ rates }: { readonly rates: Rates }): ReactNode {
   const t = useWords(rateWords)
   return (
     <Card flush>
-      <div className="table-frame" tabIndex={0} role="group" aria-label={t('title')}>
-        <table className="table">
-          <caption className="visually-hidden">{t('title')}</caption>
-          <thead>
-            <tr>
-              {COLUMNS.map(column => (
-                <th key={column} scope="col" className={NUMBERS.has(column) ? 'number' : undefined}>
-                  {t(column)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rates.rates.map(rate => (
-              <Row key={`${rate.category} ${rate.country} ${rate.effective_from}`} rate={rate} />
+      <Table label={t('title')}>
+        <thead>
+          <tr>
+            {COLUMNS.map(column => (
+              <th key={column} scope="col" className={NUMBERS.has(column) ? 'number' : undefined}>
+                {t(column)}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        </thead>
+        <tbody>
+          {rates.rates.map(rate => (
+            <Row key={`${rate.category} ${rate.country} ${rate.effective_from}`} rate={rate} />
+          ))}
+        </tbody>
+      </Table>
     </Card>
   )
 }

@@ -36,16 +36,23 @@ export function AuditRows({
     <Table
       caption={caption}
       columns={[
-        { name: t('when') },
-        { name: t('who') },
         { name: t('did') },
-        { name: t('count'), isNumber: true },
         { name: t('outcome') },
+        { name: t('who') },
+        { name: t('when') },
+        { name: t('count'), isNumber: true },
       ]}
     >
       {entries.map(line => (
         <tr key={line.id} data-row>
-          <td className="nowrap">{format.dateTime(line.at)}</td>
+          <th scope="row">
+            {deed(line.what)}
+            <code className="block small muted audit-target">{namedIn(line)}</code>
+          </th>
+          <td>
+            <Pill tone={TONES[line.outcome]}>{t(line.outcome)}</Pill>
+            {line.code !== undefined && <code className="block small muted">{line.code}</code>}
+          </td>
           <td>
             {line.who.name ?? t(line.who.role)}
             <span className="block small muted nowrap">
@@ -53,15 +60,8 @@ export function AuditRows({
               {line.from !== undefined && t('from', { address: line.from })}
             </span>
           </td>
-          <th scope="row">
-            {deed(line.what)}
-            <code className="block small muted audit-target">{namedIn(line)}</code>
-          </th>
+          <td className="nowrap">{format.dateTime(line.at)}</td>
           <td className="number">{line.count === undefined ? '–' : format.number(line.count)}</td>
-          <td>
-            <Pill tone={TONES[line.outcome]}>{t(line.outcome)}</Pill>
-            {line.code !== undefined && <code className="block small muted">{line.code}</code>}
-          </td>
         </tr>
       ))}
     </Table>

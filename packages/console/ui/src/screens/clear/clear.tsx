@@ -11,8 +11,7 @@ import {
   useToast,
   useWords,
 } from '@palier/design'
-import { useMutation } from '@tanstack/react-query'
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import { useSearch } from 'wouter'
 import type { ClearedAnswer, PreviewAnswer } from '../../../../src/api.ts'
 import { useAct } from '../../data/act.ts'
@@ -23,9 +22,9 @@ import { useWhyNot } from '../../data/roles.ts'
 import { useTypes } from '../../data/types.ts'
 import { PageHead } from '../../shell/page-head.tsx'
 import { useClearedText, useTargetText } from './said.ts'
-import { type Chosen, KINDS, kindOf, requestOf, type Target, targetOf } from './target.ts'
+import { type Chosen, KINDS, kindOf, requestOf, type Target, targetOf, undoableOf } from './target.ts'
 import { LatestClears, UndoList, useUndo } from './undo-list.tsx'
-import { undoableOf, useUndoable } from './undoable.ts'
+import { useUndoable } from './undoable.ts'
 import { words } from './words.ts'
 import './clear.css'
 
@@ -180,6 +179,12 @@ function useClear(): { readonly busy: boolean; run(target: Target): Promise<Clea
   }
 }
 
+/** What the preview came to; neither while it is under way. */
+interface Looked {
+  readonly data?: PreviewAnswer
+  readonly error?: unknown
+}
+
 /** The second step: what would go, and the button that makes it so. */
 function Decision({
   target,
@@ -197,13 +202,19 @@ function Decision({
   const { busy, run } = useClear()
   const [typed, setTyped] = useState('')
   const heading = useRef<HTMLHeadingElement>(null)
-  const { data, error, mutate, isPending } = useMutation({
-    mutationFn: () => client.change<PreviewAnswer>('POST', 'cache/preview', { target }),
-  })
+  const [{ data, error }, setLooked] = useState<Looked>({})
+  const look = useCallback(
+    () =>
+      void client
+        .change<PreviewAnswer>('POST', 'cache/preview', { target })
+        .then(found => setLooked({ data: found }))
+        .catch((why: unknown) => setLooked({ error: why })),
+    [client, target],
+  )
   useEffect(() => {
-    mutate()
+    look()
     heading.current?.focus()
-  }, [mutate])
+  }, [look])
   const isOut = error instanceof ApiError && error.code.startsWith('PALIER_STORE_')
   const isSure = target.kind !== 'all' || typed === namespace
   const unavailable = whyNot(target.kind === 'all' ? 'admin' : 'operator') || (!isSure && t('confirmFirst'))
@@ -218,13 +229,13 @@ function Decision({
       <h2 id="preview" ref={heading} tabIndex={-1}>
         {t('previewOf', { target: targetText(target) })}
       </h2>
-      {isPending && <Loading text={t('previewing')} lines={3} />}
+      {data === undefined && error === undefined && <Loading text={t('previewing')} lines={3} />}
       <div className="stack" role="status">
         {data !== undefined && <PreviewView preview={data} />}
         {isOut && <p>{t('uncounted')}</p>}
       </div>
-      {error !== null && !isOut && (
-        <Failure text={say(error).text} reference={say(error).reference} onRetry={() => mutate()} />
+      {error !== undefined && !isOut && (
+        <Failure text={say(error).text} reference={say(error).reference} onRetry={look} />
       )}
       {(data !== undefined || isOut) && !isNothing && (
         <Form className="stack tight" onSend={() => void clear()}>

@@ -1,4 +1,4 @@
-import type { PreviewRequest } from '../../../../src/api.ts'
+import type { ClearedAnswer, PreviewRequest } from '../../../../src/api.ts'
 
 export type Target = PreviewRequest['target']
 export type Kind = Target['kind']
@@ -62,5 +62,29 @@ export function requestOf(target: Target, namespace: string): ClearRequest {
       const { key, type, subject } = target
       return { method: 'DELETE', path: `cache/keys/${encodeURIComponent(key)}`, query: { type, subject } }
     }
+  }
+}
+
+/** A clear that was made in this tab and can be put back. */
+export interface Undoable {
+  readonly token: string
+  readonly until: number
+  readonly at: number
+  readonly target: Target
+  readonly entries?: number
+  readonly exact?: boolean
+}
+
+/** What an answer to a clear says about putting it back; undefined where that cannot be. */
+export function undoableOf(target: Target, answer: ClearedAnswer, at: number): Undoable | undefined {
+  const { undo, undoUntil, entries, exact } = answer
+  if (undo === undefined || undoUntil === undefined) return undefined
+  return {
+    token: undo,
+    until: undoUntil,
+    at,
+    target,
+    ...(entries !== undefined && { entries }),
+    ...(exact !== undefined && { exact }),
   }
 }

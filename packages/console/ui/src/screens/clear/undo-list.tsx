@@ -10,7 +10,8 @@ import { useClock } from '../../data/snapshot.ts'
 import { Broken } from '../../shell/broken.tsx'
 import { AuditRows } from '../activity/audit-rows.tsx'
 import { useClearedText, useTargetText } from './said.ts'
-import { type Undoable, useUndoable } from './undoable.ts'
+import type { Undoable } from './target.ts'
+import { useUndoable } from './undoable.ts'
 import { words } from './words.ts'
 
 /** Puts a clear back, and says so. */

@@ -1,17 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import type { ClearedAnswer } from '../../../../src/api.ts'
 import { useBootstrap } from '../../data/context.ts'
-import type { Target } from './target.ts'
-
-/** A clear that was made in this tab and can be put back. */
-export interface Undoable {
-  readonly token: string
-  readonly until: number
-  readonly at: number
-  readonly target: Target
-  readonly entries?: number
-  readonly exact?: boolean
-}
+import type { Undoable } from './target.ts'
 
 const isUndoable = (value: unknown): value is Undoable =>
   typeof value === 'object' && value !== null && 'token' in value && 'until' in value && 'target' in value
@@ -31,20 +20,6 @@ function remember(key: string, list: readonly Undoable[]): void {
     sessionStorage.setItem(key, JSON.stringify(list))
   } catch {
     // As above.
-  }
-}
-
-/** What an answer to a clear says about putting it back; undefined where that cannot be. */
-export function undoableOf(target: Target, answer: ClearedAnswer, at: number): Undoable | undefined {
-  const { undo, undoUntil, entries, exact } = answer
-  if (undo === undefined || undoUntil === undefined) return undefined
-  return {
-    token: undo,
-    until: undoUntil,
-    at,
-    target,
-    ...(entries !== undefined && { entries }),
-    ...(exact !== undefined && { exact }),
   }
 }
 

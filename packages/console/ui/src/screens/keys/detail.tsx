@@ -15,9 +15,9 @@ import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { Link } from 'wouter'
 import type { ExplainAnswer } from '../../../../src/api.ts'
-import { ApiError } from '../../data/client.ts'
 import { useClient } from '../../data/context.ts'
 import { useHrefOf } from '../../data/place.ts'
+import { useTypes } from '../../data/types.ts'
 import { Broken } from '../../shell/broken.tsx'
 import { stateWords, tierName } from '../../shell/state.ts'
 import { words } from './words.ts'
@@ -116,6 +116,9 @@ export function KeyDetail({
   const client = useClient()
   const hrefOf = useHrefOf()
   const [subject, setSubject] = useState('')
+  const types = useTypes()
+  const scope = types.data?.types.find(one => one.type === type)?.policy.scope ?? 'public'
+  const needsSubject = scope !== 'public' && subject === ''
   const { data, error, refetch } = useQuery({
     queryKey: ['explain', type, name, subject],
     queryFn: ({ signal }) =>
@@ -123,10 +126,9 @@ export function KeyDetail({
         query: { type, subject: subject || undefined },
         signal,
       }),
+    enabled: !types.isPending && !needsSubject,
     retry: false,
   })
-  const needsSubject =
-    error instanceof ApiError && error.code === 'PALIER_BAD_KEY' && error.message.startsWith('subject')
   return (
     <Dialog title={`${type}:${name}`} shape="drawer" onClose={onClose}>
       {data !== undefined ? (

@@ -186,7 +186,7 @@ function NoKey({
         </div>
       }
     >
-      {scan.total !== 0 && t('noneText', { count: scan.total ?? 0 })}
+      {scan.isWhole ? t('noneText') : t('partial')}
     </Empty>
   )
 }

@@ -1,12 +1,10 @@
 import type { TestsAnswer } from '../../../../src/api.ts'
-import type { words } from './words.ts'
 
 export type Run = TestsAnswer['runs'][number]
 type Check = Run['checks'][number]
-type Key = keyof (typeof words)['en']
 
 /** The checks this page knows to say in words: their name, and what it means that they are in order. */
-const KNOWN: Readonly<Record<string, readonly [name: Key, ok: Key]>> = {
+const KNOWN = {
   reach: ['reach', 'reachOk'],
   write: ['write', 'writeOk'],
   'read back': ['back', 'backOk'],
@@ -15,7 +13,12 @@ const KNOWN: Readonly<Record<string, readonly [name: Key, ok: Key]>> = {
   expiry: ['expiry', 'expiryOk'],
   lock: ['lock', 'lockOk'],
   'at once': ['together', 'togetherOk'],
-}
+} as const
+
+type Known = keyof typeof KNOWN
+/** Names of words of this screen. */
+type Key = (typeof KNOWN)[Known][number] | 'sizedOk'
+const isKnown = (check: string): check is Known => Object.hasOwn(KNOWN, check)
 
 /** The numbers in what a check says, in their order. */
 const numbersIn = (detail: string): readonly number[] => (detail.match(/\d+(?:\.\d+)?/g) ?? []).map(Number)
@@ -29,7 +32,7 @@ export interface Line {
 }
 
 export function lineOf({ check, ok, detail }: Check): Line {
-  const known = KNOWN[check]
+  const known = isKnown(check) ? KNOWN[check] : undefined
   const numbers = numbersIn(detail)
   const isSize = /^\d+ KB$/.test(check)
   const name = known === undefined ? { text: isSize ? check.replace('KB', 'kB') : check } : { key: known[0] }
