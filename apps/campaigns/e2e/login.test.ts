@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findBarriers, launchBrowser, visit } from './support/browser.ts'
+import { nothingIsRead } from './support/shown.ts'
 import { signIn } from './support/sign-in.ts'
 import { type Site, startSite } from './support/site.ts'
 
@@ -45,6 +46,8 @@ describe('the way in', () => {
 
   test('a session that has ended leads back to the login and then to the same place', async () => {
     const visitor = await signIn(browser, site, 'manager', { path: '/contacts' })
+    await visitor.page.getByRole('table', { name: 'Contacts' }).waitFor()
+    await nothingIsRead(visitor.page)
     await visitor.context.clearCookies()
     await visitor.page.getByRole('link', { name: 'Campaigns', exact: true }).last().click()
     await visitor.page.getByText('Your session has ended.').waitFor()

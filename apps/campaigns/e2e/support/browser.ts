@@ -41,6 +41,9 @@ export interface VisitorOptions {
   readonly serviceWorkers?: 'allow' | 'block'
 }
 
+/** Longer than anything on a page may take, on a machine that is busy with other tests. */
+const PATIENCE_MS = 10_000
+
 /** Somebody in front of a browser, in a profile of their own. */
 export interface Visitor {
   readonly page: Page
@@ -68,6 +71,7 @@ export async function visit(browser: Browser, url: string, options: VisitorOptio
     if (to !== origin && protocol.startsWith('http')) complaints.push(`request to another origin: ${request.url()}`)
   })
   const page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', message => {
     if (message.type() === 'error') complaints.push(`console: ${message.text()}`)
   })
@@ -93,14 +97,19 @@ interface AxeResult {
   }[]
 }
 
-/** What axe finds on the page as it is now, by the rules of WCAG 2.2 AA, one line for each place. */
+/** What axe finds on the page as it is now, or in its open dialog, by the rules of WCAG 2.2 AA, one line for each place. */
 export async function findBarriers(page: Page): Promise<string[]> {
   // Under the page's policy a script tag would be refused; the debugger may evaluate.
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource)
   const result = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(context: Document, options: object): Promise<unknown> } }
+    // A colour on its way to another is neither.
+    await Promise.all(document.getAnimations().map(animation => animation.finished.catch(() => undefined)))
+    const { axe } = window as unknown as {
+      axe: { run(context: Document | Element, options: object): Promise<unknown> }
+    }
     const runOnly = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }
-    return (await axe.run(document, { runOnly, resultTypes: ['violations'] })) as AxeResult
+    const place = document.querySelector('dialog[open]') ?? document
+    return (await axe.run(place, { runOnly, resultTypes: ['violations'] })) as AxeResult
   })
   return result.violations.flatMap(({ id, nodes }) =>
     nodes.map(

@@ -19,6 +19,12 @@ export interface Site {
   readonly app: FastifyInstance
   readonly services: Composition
   readonly people: Readonly<Record<Role, { readonly email: string; readonly password: string }>>
+  /** Of its database, its cache and its files. */
+  readonly directory: string
+  /** With `byHand`: does what is to be done at this hour, until nothing is left. */
+  settle(): Promise<void>
+  /** With `byHand`: lets time pass. */
+  later(hours: number): void
   close(): Promise<void>
 }
 
@@ -27,8 +33,12 @@ export interface SiteOptions {
   readonly redisUrl?: string
   /** A sample of that size; empty unless said. */
   readonly data?: Partial<DataSet>
-  /** Sends for real, to the simulator. */
-  readonly worker?: boolean
+  /** Sends, to the simulator; its clock and its work go on when the test says so. */
+  readonly byHand?: boolean
+  /** Another server of a site that runs already: one database, one directory, a port of its own. */
+  readonly beside?: Site
+  /** Where the pages are; those that were built unless said. */
+  readonly pages?: string
 }
 
 const PASSWORD = 'a password for the browser'
@@ -39,14 +49,49 @@ const ROLES = ['admin', 'manager', 'agent'] as const
 /** A browser that runs many tests is one visitor with very many requests. */
 const PLENTY = { limit: 100_000, window: 60_000 }
 
+const HOUR_MS = 3_600_000
+
+async function createPeople(services: Composition): Promise<Site['people']> {
+  const made = ROLES.map(async role => {
+    const email = `${role}@example.org`
+    await createUser(services, OWNER, { email, name: `The ${role}`, role, password: PASSWORD, locale: 'en' })
+    return [role, { email, password: PASSWORD }] as const
+  })
+  return Object.fromEntries(await Promise.all(made)) as Site['people']
+}
+
+/** The worker and the simulator, which do nothing but what they are told to. */
+async function startByHand(services: Composition, address: string) {
+  const simulator = await startSimulation(services, { mode: 'on', address, now: services.now })
+  if (simulator === undefined) throw new Error('the simulator did not start')
+  const worker = createWorker(services)
+  return {
+    async settle() {
+      for (let idle = 0; idle < 2; ) {
+        const { jobs, drained } = await worker.runUntilIdle()
+        const waiting = simulator.state().pending
+        await simulator.settle()
+        const told = waiting - simulator.state().pending
+        idle = Object.keys(jobs).length + Object.keys(drained).length + told === 0 ? idle + 1 : 0
+      }
+      await services.caching.settle()
+    },
+    async close() {
+      await worker.close()
+      await simulator.close()
+    },
+  }
+}
+
 /** Starts it; the caller closes it. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
-  const { backend = 'filesystem', redisUrl, data, worker = false } = options
-  const directory = mkdtempSync(join(tmpdir(), 'campaigns-e2e-'))
+  const { backend = 'filesystem', redisUrl, data, byHand = false, beside, pages } = options
+  const directory = beside?.directory ?? mkdtempSync(join(tmpdir(), 'campaigns-e2e-'))
+  let offset = 0
   const services = await compose({
     database: { url: `sqlite:${join(directory, 'campaigns.sqlite')}`, replicaUrl: undefined },
     dataDir: join(directory, 'data'),
-    now: Date.now,
+    now: () => Date.now() + offset,
     passwords: createPasswords(CHEAP),
     state: { backend: 'filesystem', detectBudget: '10s' },
     rates: { address: PLENTY, account: PLENTY, login: PLENTY, api: PLENTY, anonymous: PLENTY },
@@ -58,35 +103,32 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       logger: { warn: () => undefined, info: () => undefined },
     },
   })
-  await services.caching.cache.ready()
+  await Promise.all([services.caching.cache.ready(), services.sessions.ready(), services.limits.ready()])
   if (data !== undefined) {
     await writeDataSet(services.database, { contacts: 100, messages: 500, seed: 1, now: Date.now(), ...data })
   }
-  const people = Object.fromEntries(
-    await Promise.all(
-      ROLES.map(async role => {
-        const email = `${role}@example.org`
-        await createUser(services, OWNER, { email, name: `The ${role}`, role, password: PASSWORD, locale: 'en' })
-        return [role, { email, password: PASSWORD }] as const
-      }),
-    ),
-  ) as Site['people']
-  const app = await buildApp(services, { mostLag: 0 })
+  const people = beside?.people ?? (await createPeople(services))
+  const app = await buildApp(services, { mostLag: 0, ...(pages !== undefined && { pages }) })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  const simulator = worker ? await startSimulation(services, { mode: 'on', address: url }) : undefined
-  const working = worker ? createWorker(services) : undefined
-  working?.start()
+  const work = byHand ? await startByHand(services, url) : undefined
   return {
     url,
     app,
     services,
     people,
+    directory,
+    async settle() {
+      if (work === undefined) throw new Error('settle: expected a site with byHand')
+      await work.settle()
+    },
+    later(hours) {
+      offset += hours * HOUR_MS
+    },
     async close() {
-      await working?.close()
-      await simulator?.close()
+      await work?.close()
       await app.close()
       await services.close()
-      rmSync(directory, { recursive: true, force: true })
+      if (beside === undefined) rmSync(directory, { recursive: true, force: true })
     },
   }
 }

@@ -33,16 +33,12 @@ function Rail({ done, current }: { readonly done: ReadonlySet<StepKey>; readonly
           const name = t(`step_${step}`)
           return (
             <li key={step} className={done.has(step) ? 'done' : undefined}>
-              <button
-                type="button"
-                aria-current={step === current ? 'step' : undefined}
-                aria-label={t(done.has(step) ? 'stepDone' : 'stepOpen', { step: name })}
-                onClick={() => goTo(step)}
-              >
+              <button type="button" aria-current={step === current ? 'step' : undefined} onClick={() => goTo(step)}>
                 <span className="mark" aria-hidden="true">
                   {done.has(step) ? <Icon name="check" /> : i + 1}
                 </span>
-                {name}
+                <span aria-hidden="true">{name}</span>
+                <span className="visually-hidden">{t(done.has(step) ? 'stepDone' : 'stepOpen', { step: name })}</span>
               </button>
             </li>
           )

@@ -178,7 +178,13 @@ function Editor({ newest }: { readonly newest: Page | undefined }): ReactNode {
               <Icon name="history" />
               {t('versions')}
             </button>
-            <button type="button" className="danger" disabled={mayNot !== false} onClick={() => setOpen('delete')}>
+            <button
+              type="button"
+              className="danger"
+              disabled={mayNot !== false}
+              title={mayNot || undefined}
+              onClick={() => setOpen('delete')}
+            >
               <Icon name="trash" />
               {t('delete')}
             </button>

@@ -51,7 +51,7 @@ export function Retention(): ReactNode {
     (history ?? []).reduce((total, one) => total + pick(one), 0)
   return (
     <Card flush title={t('kept')}>
-      <ul className="activity-note stack tight">
+      <ul className="padded stack tight">
         <li>
           {history === undefined
             ? t('keptNone')

@@ -38,16 +38,15 @@ function Rights(): ReactNode {
   return (
     <Card title={t('people')}>
       <div className="stack tight">
-        <p>{name === undefined ? t('youNameless', { role: t(role) }) : t('you', { name, role: t(role) })}</p>
+        <p>{t('you', { name: name ?? '–', role: t(role) })}</p>
         <dl className="facts">
           {(['viewer', 'operator', 'admin'] as const).map(one => (
-            <div key={one} className="keys-fact">
+            <div key={one} className="shortcut">
               <dt>{t(one)}</dt>
               <dd>{t(`rights_${one}`)}</dd>
             </div>
           ))}
         </dl>
-        <p className="small muted">{t('rights')}</p>
       </div>
     </Card>
   )
@@ -80,7 +79,7 @@ export function Settings(): ReactNode {
           </a>
         }
       >
-        <p className="activity-note">
+        <p className="padded">
           {t('settingsLead')} {t('inUse', { name: tierName(name, data.backend) })}
         </p>
         <Table caption={t('settings')} columns={[{ name: t('setting') }, { name: t('value') }, { name: t('source') }]}>
@@ -88,24 +87,13 @@ export function Settings(): ReactNode {
             <SettingRow key={one} name={one} setting={setting} />
           ))}
         </Table>
+        {changed.length > 0 && (
+          <p className="padded">
+            <Link href={hrefOf('/types')}>{t('policiesChanged', { types: changed.join(', ') })}</Link>
+          </p>
+        )}
       </Card>
-      <div className="columns">
-        <Card title={t('policies')}>
-          <div className="stack tight">
-            <p>
-              {changed.length === 0
-                ? t('policiesNone')
-                : t('policiesChanged', { count: changed.length, types: changed.join(', ') })}
-            </p>
-            <div>
-              <Link className="button small" href={hrefOf('/types')}>
-                {t('policiesGo')}
-              </Link>
-            </div>
-          </div>
-        </Card>
-        <Rights />
-      </div>
+      <Rights />
     </>
   )
 }

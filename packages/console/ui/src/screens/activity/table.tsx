@@ -48,7 +48,7 @@ export function NotYet({
   const retry = (): void => void refetch()
   if (error !== null) return <Broken error={error} onRetry={retry} />
   return (
-    <div className="activity-note">
+    <div className="padded">
       <Loading text={text} lines={5} height="2.6rem" onRetry={retry} />
     </div>
   )

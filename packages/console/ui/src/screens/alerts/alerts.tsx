@@ -1,4 +1,4 @@
-import { Banner, Button, Card, Empty, Pill, useFormat, useToast, useWords } from '@palier/design'
+import { Banner, Button, Card, Empty, Pill, useFormat, useWords } from '@palier/design'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import type { AlertsAnswer, AlertTestAnswer } from '../../../../src/api.ts'
@@ -41,16 +41,13 @@ function Active({
 }): ReactNode {
   const t = useWords(words)
   const format = useFormat()
-  const toast = useToast()
   const whyNot = useWhyNot()
   const alertText = useAlertText()
   const now = useClock(10_000)
   const { busy, run } = useAcknowledge()
   const { signature, detail, since, acknowledged } = alert
   const text = alertText(alert)
-  const takeBack = async (): Promise<void> => {
-    if ((await run({ signature, for: null })) !== undefined) toast({ text: t('takenBack') })
-  }
+  const takeBack = (): void => void run({ signature, for: null })
   return (
     <li className="alert">
       <div className="grow">
@@ -84,12 +81,7 @@ function Active({
           {t('acknowledge')}
         </Button>
       ) : (
-        <Button
-          busy={busy}
-          unavailable={whyNot('operator')}
-          aria-label={t('takeBackOf', { text })}
-          onClick={() => void takeBack()}
-        >
+        <Button busy={busy} unavailable={whyNot('operator')} aria-label={t('takeBackOf', { text })} onClick={takeBack}>
           {t('takeBack')}
         </Button>
       )}
@@ -133,7 +125,7 @@ function Channels({ channels }: { readonly channels: AlertsAnswer['channels'] })
           <p>{t('channels_none')}</p>
         ) : (
           <>
-            <ul className="channels">
+            <ul className="stack tight" aria-live="polite">
               {channels.map(channel => {
                 const result = sent?.find(one => one.channel === channel)
                 return (
@@ -156,9 +148,6 @@ function Channels({ channels }: { readonly channels: AlertsAnswer['channels'] })
             <p className="small muted">{t('channelsText')}</p>
           </>
         )}
-        <p className="visually-hidden" role="status">
-          {sent !== undefined && sent.map(one => `${t(one.channel)} ${t(one.ok ? 'sent' : 'notSent')}`).join(', ')}
-        </p>
         <div>
           <Button
             icon="send"
@@ -252,7 +241,7 @@ export function Alerts(): ReactNode {
             <Pill tone="healthy">{t('none')}</Pill>
           </p>
         ) : (
-          <ul className="alert-list">
+          <ul className="stack">
             {data.active.map(alert => (
               <Active key={alert.signature} alert={alert} onAcknowledge={() => setAsked(alert)} />
             ))}
@@ -261,9 +250,7 @@ export function Alerts(): ReactNode {
       </Card>
       {data.rules.length === 0 ? (
         <Card>
-          <Empty icon="bell" title={t('offTitle')}>
-            {t('offText')}
-          </Empty>
+          <Empty icon="bell" title={t('offTitle')} />
         </Card>
       ) : (
         <Rules answer={data} />

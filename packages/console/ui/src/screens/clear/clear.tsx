@@ -19,6 +19,7 @@ import { ApiError } from '../../data/client.ts'
 import { useBootstrap, useClient } from '../../data/context.ts'
 import { useProblem } from '../../data/problem.ts'
 import { useWhyNot } from '../../data/roles.ts'
+import { useSnapshot } from '../../data/snapshot.ts'
 import { useTypes } from '../../data/types.ts'
 import { PageHead } from '../../shell/page-head.tsx'
 import { useClearedText, useTargetText } from './said.ts'
@@ -137,8 +138,8 @@ function PreviewView({ preview }: { readonly preview: PreviewAnswer }): ReactNod
           </section>
         )}
         <section className="stack tight">
-          <h3>{sample.length === entries && entries > 1 ? t('sampleAll') : t('sample', { count: entries })}</h3>
-          <ul className="sample" tabIndex={0} aria-label={t('sample', { count: entries })}>
+          <h3>{t('sample')}</h3>
+          <ul className="sample" tabIndex={0} aria-label={t('sample')}>
             {sample.map((key, i) => (
               // Entries of different people have the same key.
               <li key={`${i} ${key}`}>{key}</li>
@@ -215,15 +216,19 @@ function Decision({
     look()
     heading.current?.focus()
   }, [look])
-  const isOut = error instanceof ApiError && error.code.startsWith('PALIER_STORE_')
+  // What stands in for the backend meanwhile was counted, not the backend: it may hold more.
+  const isAway = useSnapshot().snapshot?.health.tiers.some(tier => tier.role === 'shared' && !tier.used) === true
+  const isOut = isAway || (error instanceof ApiError && error.code.startsWith('PALIER_STORE_'))
   const isSure = target.kind !== 'all' || typed === namespace
   const unavailable = whyNot(target.kind === 'all' ? 'admin' : 'operator') || (!isSure && t('confirmFirst'))
-  const isNothing = data?.entries === 0 && data.exact
   const clear = async (): Promise<void> => {
     const answer = await run(target)
     if (answer !== undefined) onCleared(answer, target)
   }
-  const label = data === undefined ? t('clear') : t(data.exact ? 'clearCount' : 'clearAtLeast', { count: data.entries })
+  const label =
+    data === undefined || isAway || data.entries === 0
+      ? t('clear')
+      : t(data.exact ? 'clearCount' : 'clearAtLeast', { count: data.entries })
   return (
     <section className="card stack" aria-labelledby="preview">
       <h2 id="preview" ref={heading} tabIndex={-1}>
@@ -231,13 +236,13 @@ function Decision({
       </h2>
       {data === undefined && error === undefined && <Loading text={t('previewing')} lines={3} />}
       <div className="stack" role="status">
-        {data !== undefined && <PreviewView preview={data} />}
+        {data !== undefined && !isAway && <PreviewView preview={data} />}
         {isOut && <p>{t('uncounted')}</p>}
       </div>
       {error !== undefined && !isOut && (
         <Failure text={say(error).text} reference={say(error).reference} onRetry={look} />
       )}
-      {(data !== undefined || isOut) && !isNothing && (
+      {(data !== undefined || isOut) && (
         <Form className="stack tight" onSend={() => void clear()}>
           <p className="small muted">{t(target.kind === 'pattern' || target.kind === 'key' ? 'final' : 'undoable')}</p>
           {target.kind === 'all' && (
@@ -301,7 +306,7 @@ function Steps({ begun }: { readonly begun: Chosen }): ReactNode {
             <legend className="label">{t('what')}</legend>
             <div className="kinds">
               {KINDS.map(kind => (
-                <label key={kind} className="kind">
+                <label key={kind} className="check kind">
                   <input
                     type="radio"
                     name="kind"

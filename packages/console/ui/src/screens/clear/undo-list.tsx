@@ -49,7 +49,7 @@ export function UndoList(): ReactNode {
       {living.length === 0 ? (
         <p className="muted">{t('undoNone')}</p>
       ) : (
-        <ul className="undo-list">
+        <ul className="stack">
           {living.map(one => (
             <li key={one.token} className="row between">
               <span className="grow">
@@ -59,7 +59,7 @@ export function UndoList(): ReactNode {
                 </span>
               </span>
               <span className="small muted nowrap">
-                {t('undoLeft', { time: format.duration(Math.ceil((one.until - now) / 1000) * 1000) })}
+                {t('undoLeft', { time: format.duration(Math.floor((one.until - now) / 1000) * 1000) })}
               </span>
               <Button
                 size="small"
@@ -111,7 +111,7 @@ export function LatestClears(): ReactNode {
       }
     >
       {error !== null && data === undefined && <Broken error={error} onRetry={() => void refetch()} />}
-      {entries?.length === 0 && <p className="muted clear-note">{t('historyNone')}</p>}
+      {entries?.length === 0 && <p className="muted padded">{t('historyNone')}</p>}
       {entries !== undefined && entries.length > 0 && <AuditRows caption={t('history')} entries={entries} />}
     </Card>
   )

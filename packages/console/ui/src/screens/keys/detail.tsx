@@ -77,7 +77,7 @@ function TierView({ tier }: { readonly tier: Tier }): ReactNode {
       {facts.length > 0 && (
         <dl className="facts">
           {facts.map(([term, fact]) => (
-            <div key={term} className="keys-fact">
+            <div key={term} className="shortcut">
               <dt>{term}</dt>
               <dd>{fact}</dd>
             </div>
@@ -143,7 +143,7 @@ export function KeyDetail({
             <dt>{t('value')}</dt>
             <dd>{t('masked')}</dd>
           </dl>
-          <ol className="stack" aria-label={t('trace')}>
+          <ol className="stack">
             {data.tiers.map(tier => (
               <TierView key={tier.tier} tier={tier} />
             ))}

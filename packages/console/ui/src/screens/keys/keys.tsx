@@ -160,11 +160,7 @@ function NoKey({
     </Button>
   )
   if (type === '' && pattern === '') {
-    return (
-      <Empty icon="key" title={t('noneAtAll')} action={again}>
-        {t('noneYet')}
-      </Empty>
-    )
+    return <Empty icon="key" title={t('noneAtAll')} action={again} />
   }
   // The name of one key, as far as it was typed: without the wildcards that stand around it.
   const exact = pattern.replace(/^\*|\*$/g, '')
@@ -172,7 +168,7 @@ function NoKey({
   return (
     <Empty
       icon="filter"
-      title={pattern === '' ? t('noneOfType', { type }) : t('none', { pattern })}
+      title={t('none', { pattern: pattern || `${type}:*` })}
       action={
         <div className="row">
           <Button onClick={onDrop}>{t('drop')}</Button>
@@ -284,7 +280,7 @@ function Found({
             }}
           />
         ) : (
-          <p className="muted keys-nothing">{t(scan.keys.length === 0 ? 'reading' : 'noneNarrowed')}</p>
+          <p className="muted padded">{t(scan.keys.length === 0 ? 'reading' : 'noneNarrowed')}</p>
         )}
         <ScanLine scan={scan} />
       </Card>

@@ -87,7 +87,7 @@ function BranchRow({
         </span>
       </th>
       <td className="keys-wide" colSpan={2} />
-      <td className="number">{format.bytes(bytes)}</td>
+      <td className="keys-size number">{format.bytes(bytes)}</td>
       <td className="actions">
         <Link
           className="button quiet small"
@@ -112,7 +112,7 @@ function KeyRow({ row, actions }: { readonly row: Row & { kind: 'key' }; readonl
   return (
     <>
       <td className="keys-check">
-        <label className="keys-select">
+        <label className="check">
           <input
             type="checkbox"
             aria-label={t('select', { name: item.key })}
@@ -139,7 +139,7 @@ function KeyRow({ row, actions }: { readonly row: Row & { kind: 'key' }; readonl
       </th>
       <td className="keys-wide">{t(item.state)}</td>
       <td className="keys-wide number">{item.state === 'fresh' ? format.duration(item.ttl) : '–'}</td>
-      <td className="number">{format.bytes(item.bytes)}</td>
+      <td className="keys-size number">{format.bytes(item.bytes)}</td>
       <td className="keys-last truncate small muted" title={item.tags.join(', ')}>
         <span className="keys-wide-text">{item.tags.join(', ')}</span>
       </td>
@@ -156,7 +156,7 @@ export function Rows({ rows, actions }: { readonly rows: readonly Row[]; readonl
   const space = (count: number): ReactNode =>
     count > 0 && (
       <tr aria-hidden="true" className="keys-space" style={{ height: `${count * shown.rowHeight}px` }}>
-        <td colSpan={6} />
+        <td />
       </tr>
     )
   return (

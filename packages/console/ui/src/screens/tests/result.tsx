@@ -11,7 +11,7 @@ function Mark({ ok }: { readonly ok: boolean }): ReactNode {
   return (
     <span className={ok ? 'test-mark ok' : 'test-mark bad'}>
       <Icon name={ok ? 'check' : 'close'} />
-      <span className="visually-hidden">{t(ok ? 'ok' : 'notOk')}</span>
+      <span className="visually-hidden">{t(ok ? 'passed' : 'failed')}</span>
     </span>
   )
 }
@@ -98,7 +98,7 @@ export function Result({
       actions={<Pill tone={ok ? 'healthy' : 'down'}>{t(ok ? 'passed' : 'failed')}</Pill>}
     >
       <div className="stack tight">
-        <ul className="test-lines">
+        <ul className="stack tight test-lines">
           {checks.map(check => (
             <CheckLine key={check.check} line={lineOf(check)} />
           ))}
@@ -106,8 +106,7 @@ export function Result({
           <SpeedLine name={t('speedRead')} speed={speed.read} before={beforeOf('read')} />
         </ul>
         <p className="small muted">
-          {t('by', { when: format.dateTime(at), who: by.name ?? by.role })}. {previous === undefined && t('noBefore')}{' '}
-          {!kept && t('notKept')}
+          {t('by', { when: format.dateTime(at), who: by.name ?? by.role })}. {!kept && t('notKept')}
         </p>
       </div>
     </Card>

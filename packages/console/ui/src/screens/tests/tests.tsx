@@ -23,11 +23,7 @@ function History({ runs, onShow }: { readonly runs: readonly Run[]; readonly onS
   const name = useWords(stateWords)
   const format = useFormat()
   if (runs.length === 0) {
-    return (
-      <Empty icon="pulse" title={t('historyNone')}>
-        {t('historyNoneText')}
-      </Empty>
-    )
+    return <Empty icon="pulse" title={t('historyNone')} />
   }
   return (
     <Table
