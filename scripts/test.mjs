@@ -12,6 +12,7 @@ import {
 } from './bootstrap.mjs'
 import { buildPages } from './build-pages.mjs'
 import { check, step } from './check.mjs'
+import { COUNTED, pageCoverage } from './page-coverage.mjs'
 import { run, tool } from './run.mjs'
 
 function readReport(file) {
@@ -46,7 +47,9 @@ async function runTests(extra) {
   let counts = { passed: 0, failed: 0, skipped: [] }
   await step(whole ? 'tests and coverage' : 'tests', async () => {
     const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-    const { code } = await run(tool('vitest'), [...args, ...(whole ? ['--coverage'] : extra)])
+    const env = whole ? { PAGE_COVERAGE: COUNTED } : {}
+    rmSync(COUNTED, { recursive: true, force: true })
+    const { code } = await run(tool('vitest'), [...args, ...(whole ? ['--coverage'] : extra)], { env })
     counts = countTests(readReport(report))
     // Coverage under its bar, an unhandled rejection, a crash, no test found: failures that no test carries.
     if (code !== 0 && counts.failed === 0) counts.failed = 1
@@ -67,7 +70,21 @@ if (!(await step('pages', buildPages))) {
   process.exit(1)
 }
 const checks = extra.length === 0 ? await check() : { passed: 0, failed: 0 }
+if (extra.length === 0) {
+  const within = await step(
+    'sizes',
+    async () => (await run(process.execPath, [join('scripts', 'sizes.mjs')])).code === 0,
+  )
+  if (within) checks.passed++
+  else checks.failed++
+}
 const tests = await runTests(extra)
+if (extra.length === 0) {
+  // Of what only a browser runs; the bar for it is in the script.
+  const enough = await step('coverage of the pages', pageCoverage)
+  if (enough) tests.passed++
+  else tests.failed++
+}
 const passed = checks.passed + tests.passed
 const failed = checks.failed + tests.failed
 console.log(`\n${passed} passed, ${failed} failed`)

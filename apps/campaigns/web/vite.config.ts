@@ -25,6 +25,10 @@ function offlineList(): Plugin {
   }
 }
 
+/** What every screen needs is one file: a dozen small ones compress worse, and each brings its own head. */
+const COMMON =
+  /node_modules\/(?:react|react-dom|scheduler|@tanstack\/(?:query-core|react-query|react-router|router-core|history|store|react-store))\/|packages\/design\/src\/(?!chart)|web\/src\/(?:shell|session|data\/(?:client|context|dashboard|events|freshness|pending|problems|statuses|tags|things|use-change|use-now|use-stats))\b/
+
 export default defineConfig({
   root: import.meta.dirname,
   base: BASE,
@@ -40,6 +44,7 @@ export default defineConfig({
       input: { index: 'index.html', worker: 'src/offline/worker.ts' },
       output: {
         // Its address is how a browser knows a service worker: never hashed.
+        codeSplitting: { groups: [{ name: 'common', test: COMMON }] },
         entryFileNames: chunk => (chunk.name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js'),
       },
     },

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { countLines } from './coverage.ts'
 
 export type Theme = 'light' | 'dark'
 export type Language = 'en' | 'fr'
@@ -76,11 +77,13 @@ export async function visit(browser: Browser, url: string, options: VisitorOptio
     if (message.type() === 'error') complaints.push(`console: ${message.text()}`)
   })
   page.on('pageerror', error => complaints.push(`error: ${error.message}`))
+  const keepCounts = await countLines(page)
   return {
     page,
     context,
     complaints,
     async leave(expected) {
+      await keepCounts()
       await context.close()
       expect(complaints.filter(text => expected?.test(text) !== true)).toEqual([])
     },

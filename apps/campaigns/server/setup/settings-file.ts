@@ -10,7 +10,7 @@ import { parseEnv } from 'node:util'
 type Variables = Readonly<Record<string, string | undefined>>
 
 /** Where uploads, the secret and this file are; known before the file is, so it cannot be named in it. */
-export const dataDirectory = ({ DATA_DIR = '' }: Variables): string =>
+const dataDirectory = ({ DATA_DIR = '' }: Variables): string =>
   resolve(DATA_DIR.trim() === '' ? './data' : DATA_DIR.trim())
 
 export const settingsFile = (variables: Variables): string => join(dataDirectory(variables), 'settings.env')

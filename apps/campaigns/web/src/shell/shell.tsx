@@ -1,6 +1,8 @@
 import {
   AppearanceMenu,
   Banner,
+  Card,
+  Empty,
   Icon,
   IconButton,
   type Language,
@@ -20,6 +22,7 @@ import { forgetOffline } from '../session/offline.ts'
 import { type Me, meQuery, useMay, useMe } from '../session/session.ts'
 import { KeyboardHelp } from './keyboard-help.tsx'
 import { navWords, PLACES } from './nav.ts'
+import { PageHead } from './page-head.tsx'
 import { SearchPalette } from './search-palette.tsx'
 import { useShortcuts } from './shortcuts.ts'
 import './shell.css'
@@ -39,6 +42,8 @@ const words = defineWords(
     help: 'Keyboard shortcuts',
     yours: 'Your account',
     reading: 'Reading',
+    noRight: 'Your role does not open this screen',
+    noRightText: 'An administrator can give you another role.',
   },
   {
     skip: 'Aller au contenu',
@@ -55,6 +60,8 @@ const words = defineWords(
     help: 'Raccourcis clavier',
     yours: 'Votre compte',
     reading: 'Lecture',
+    noRight: 'Votre rôle ne donne pas accès à cet écran',
+    noRightText: 'Un administrateur peut vous donner un autre rôle.',
   },
 )
 
@@ -180,6 +187,28 @@ function useFocusOnArrival(): void {
   }, [path])
 }
 
+/** Whoever typed an address that is not for them is told so, and by whom it could be. */
+function Screen(): ReactNode {
+  const t = useWords(words)
+  const name = useWords(navWords)
+  const may = useMay()
+  const path = useRouterState({ select: state => state.location.pathname })
+  const place = PLACES.flatMap(group => group.places).find(
+    one => one.to !== '/' && (path === one.to || path.startsWith(`${one.to}/`)),
+  )
+  if (place === undefined || may(place.permission)) return <Outlet />
+  return (
+    <>
+      <PageHead title={name(place.key)} />
+      <Card>
+        <Empty icon="lock" title={t('noRight')}>
+          {t('noRightText')}
+        </Empty>
+      </Card>
+    </>
+  )
+}
+
 /** All screens of a person who is logged in: navigation, search, account, and the screen itself. */
 export function Shell(): ReactNode {
   const t = useWords(words)
@@ -229,7 +258,7 @@ export function Shell(): ReactNode {
               <p>{t('offlineText')}</p>
             </Banner>
           )}
-          <Outlet />
+          <Screen />
         </main>
       </div>
       {searching && <SearchPalette onClose={() => setSearching(false)} />}

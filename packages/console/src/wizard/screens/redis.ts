@@ -5,7 +5,7 @@ import { banner, button, factTable, field, foot, form, pill, verdictMark } from 
 import type { Screen, View } from '../view.ts'
 
 /** The address in the name of a candidate: `tcp:127.0.0.1:6380/0`, `tls:…`, `unix:/run/redis.sock/0`. */
-export function addressOf(id: string): RedisAddress | undefined {
+function addressOf(id: string): RedisAddress | undefined {
   const [, kind, rest = '', db = '0'] = /^(tcp|tls|unix):(.+)\/(\d+)$/.exec(id) ?? []
   if (kind === undefined) return undefined
   if (kind === 'unix') return { socket: rest, db: Number(db) }

@@ -90,7 +90,7 @@ export interface Narrowing {
 }
 
 /** A number above 0 as it is typed, also with a comma; undefined for anything else. */
-export function amountOf(text: string): number | undefined {
+function amountOf(text: string): number | undefined {
   const value = Number(text.trim().replace(',', '.'))
   return Number.isFinite(value) && value > 0 ? value : undefined
 }

@@ -5,7 +5,7 @@ import { download } from '../activity/download.ts'
 import { words } from './words.ts'
 
 /** The id that the report begins with. */
-export const idIn = (text: string): string => /^Palier report (\S+?),/.exec(text)?.[1] ?? ''
+const idIn = (text: string): string => /^Palier report (\S+?),/.exec(text)?.[1] ?? ''
 
 /** All that is worth knowing, as a text for a ticket. */
 export function Report(): ReactNode {

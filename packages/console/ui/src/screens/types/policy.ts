@@ -26,7 +26,7 @@ export function millisecondsOf({ amount, unit }: Edited, least: number): number 
   return Number.isFinite(value) && value >= least ? value : undefined
 }
 
-export const isSame = (a: Pick<Policy, 'ttl' | 'grace'>, b: Pick<Policy, 'ttl' | 'grace'>): boolean =>
+const isSame = (a: Pick<Policy, 'ttl' | 'grace'>, b: Pick<Policy, 'ttl' | 'grace'>): boolean =>
   a.ttl === b.ttl && a.grace === b.grace
 
 /** What would be planned for a type: nothing (undefined) when it is so already, null when the code says so. */
