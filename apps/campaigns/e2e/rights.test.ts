@@ -70,4 +70,18 @@ describe('an agent', () => {
     expect(await bulk.first().getAttribute('aria-disabled')).toBe('true')
     await visitor.leave()
   })
+
+  test('who types an address that is not for them is told so, and nothing is asked for', async () => {
+    const visitor = await signIn(browser, site, 'agent')
+    const { page } = visitor
+    for (const [path, heading] of [
+      ['/users', 'Users'],
+      ['/history', 'History'],
+    ] as const) {
+      await page.goto(`${site.url}/app${path}`)
+      await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+      await page.getByText('Your role does not open this screen').waitFor()
+    }
+    await visitor.leave()
+  })
 })

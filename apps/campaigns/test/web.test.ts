@@ -68,8 +68,11 @@ describe('the pages', () => {
     const sizes = await Promise.all(
       named.map(async url => {
         const answer = await send({ url, headers: { 'accept-encoding': 'br' } })
+        const { length } = answer.rawPayload
+        // Below a kilobyte a copy is hardly smaller, and there is none.
+        if (answer.headers['content-encoding'] === undefined && length < 1024) return [length, length] as const
         expect(answer.headers['content-encoding']).toBe('br')
-        return [answer.rawPayload.length, brotliDecompressSync(answer.rawPayload).length] as const
+        return [length, brotliDecompressSync(answer.rawPayload).length] as const
       }),
     )
     const sum = (at: 0 | 1): number => sizes.reduce((total, size) => total + size[at], 0)

@@ -13,7 +13,7 @@ function offlineList(): Plugin {
       // After the chunks that hold nothing but a style have been taken out: of a file that is not there, nothing is kept.
       order: 'post',
       handler(_options, bundle) {
-        const files = Object.keys(bundle).filter(name => name.startsWith('assets/'))
+        const files = Object.keys(bundle).filter(name => name.startsWith('assets/') && !name.endsWith('.map'))
         const source = JSON.stringify(files.toSorted())
         this.emitFile({ type: 'asset', fileName: 'offline.json', source })
         // A browser knows a new service worker by its bytes, and only a new one reads the list again.

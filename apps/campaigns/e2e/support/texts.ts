@@ -36,7 +36,8 @@ export async function writtenByPeople(site: Site): Promise<string> {
     reader.selectFrom('templates').selectAll().execute(),
     reader.selectFrom('messages').selectAll().execute(),
   ])
-  return JSON.stringify([campaigns, pages, categories, contacts, templates, messages])
+  const { namespace } = site.services.caching.cache.status()
+  return JSON.stringify([campaigns, pages, categories, contacts, templates, messages, namespace])
 }
 
 /** A sentence, or what could be one: not a name, a number or a code. */

@@ -155,7 +155,7 @@ test('nothing that people write becomes a script on a page, or a page where data
     expect(answer.headers['x-content-type-options']).toBe('nosniff')
     expect(answer.headers['content-security-policy']).toContain("default-src 'none'")
   }
-  for (const url of ['/', '/docs/']) {
+  for (const url of ['/app/', '/docs/']) {
     const { headers } = await app.app.inject({ url })
     expect([url, String(headers['content-type'])]).toEqual([url, expect.stringContaining('text/html')])
     const policy = String(headers['content-security-policy'])
