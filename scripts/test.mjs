@@ -12,8 +12,10 @@ import {
 } from './bootstrap.mjs'
 import { buildPages } from './build-pages.mjs'
 import { check, step } from './check.mjs'
-import { COUNTED, pageCoverage } from './page-coverage.mjs'
-import { run, tool } from './run.mjs'
+import { root, run, tool } from './run.mjs'
+
+/** Where the tests put what Chromium counted. */
+const COUNTED = join(root, 'coverage', 'pages')
 
 function readReport(file) {
   try {
@@ -80,8 +82,9 @@ if (extra.length === 0) {
 }
 const tests = await runTests(extra)
 if (extra.length === 0) {
-  // Of what only a browser runs; the bar for it is in the script.
-  const enough = await step('coverage of the pages', pageCoverage)
+  // Of what only a browser runs; the bar for it is in the script. Loaded late: it needs what has just been installed.
+  const { pageCoverage } = await import('./page-coverage.mjs')
+  const enough = await step('coverage of the pages', () => pageCoverage(COUNTED))
   if (enough) tests.passed++
   else tests.failed++
 }
