@@ -42,6 +42,12 @@ export interface VisitorOptions {
   readonly serviceWorkers?: 'allow' | 'block'
 }
 
+/**
+ * Sessions are answered with 503 while their backend does not answer in time, which happens on a machine full of tests; the
+ * pages ask again, and what they show in the end is what a test is about.
+ */
+const BUSY = /status of 503/
+
 /** Longer than anything on a page may take, on a machine that is busy with other tests. */
 const PATIENCE_MS = 10_000
 
@@ -85,7 +91,7 @@ export async function visit(browser: Browser, url: string, options: VisitorOptio
     async leave(expected) {
       await keepCounts()
       await context.close()
-      expect(complaints.filter(text => expected?.test(text) !== true)).toEqual([])
+      expect(complaints.filter(text => !BUSY.test(text) && expected?.test(text) !== true)).toEqual([])
     },
   }
 }
