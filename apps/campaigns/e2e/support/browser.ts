@@ -49,7 +49,7 @@ export interface VisitorOptions {
 const BUSY = /status of 503/
 
 /** Longer than anything on a page may take, on a machine that is busy with other tests. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 25_000
 
 /** Somebody in front of a browser, in a profile of their own. */
 export interface Visitor {
