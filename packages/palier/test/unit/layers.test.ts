@@ -19,6 +19,16 @@ const CASES: readonly { file: string; refused: readonly string[]; allowed: reado
     allowed: ['../caching.ts', '../cache-map.ts', 'kysely'],
   },
   {
+    file: 'apps/campaigns/web/src/screens/contacts/list.ts',
+    refused: ['palier', '@palier/console', 'node:fs', '../../../../server/contacts/store.ts'],
+    allowed: ['@palier/design', '../../data/client.ts', 'react'],
+  },
+  {
+    file: 'apps/campaigns/server/setup/run.ts',
+    refused: ['../../../../packages/palier/src/setup.ts', 'palier/dist/setup.js'],
+    allowed: ['palier/setup', '@palier/console', '../site.ts'],
+  },
+  {
     file: `${source}/key.ts`,
     refused: ['./store.ts', './cache.ts', './stores/memory.ts', './index.ts', 'node:crypto', 'node:fs', 'redis', 'zod'],
     allowed: ['./errors.ts', './duration.ts', './eviction/sketch.ts'],

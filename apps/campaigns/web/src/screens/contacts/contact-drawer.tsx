@@ -143,8 +143,7 @@ function AttributeFields({
       <legend className="label">{t('attributes')}</legend>
       <p className="small muted">{t('attributesHint')}</p>
       {attributes.map((one, at) => (
-        // By its place: the name is what is typed here.
-        // oxlint-disable-next-line react/no-array-index-key
+        // oxlint-disable-next-line react/no-array-index-key -- by its place: the name is what is typed here
         <div key={at} className="attribute-row">
           <input
             className="input"

@@ -107,8 +107,7 @@ export function ContactTable({
   const { body, top, row } = usePlace()
   const { start, hasNextPage } = list
   const end = start + contacts.length
-  // Nothing that it gives is handed to a memoized part: rows get plain values.
-  // oxlint-disable-next-line react/incompatible-library
+  // oxlint-disable-next-line react/incompatible-library -- nothing it gives goes to a memoized part: rows get plain values
   const rows = useWindowVirtualizer({
     count: end + (hasNextPage ? 1 : 0),
     estimateSize: () => row,
